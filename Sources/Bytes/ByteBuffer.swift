@@ -1,0 +1,229 @@
+// The one owner of bytes that live longer than a call.
+//
+//     0 ........ readerIndex ........ writerIndex ........ capacity
+//     | consumed | readable            | writable          |
+//     `--------- written --------------'
+//
+// The capacity is fixed: a buffer is a bound. An append that does not fit is dropped whole and sets
+// `overflowed`, which the writer checks once at the end; so neither a peer nor a wrong sum can reach
+// a trap or an unbounded allocation. A buffer may have no storage at all (an idle connection): it
+// borrows a block from its loop's `BufferPool` and gives it back.
+//
+// Loop only: not Sendable, no locks.
+
+/// Bytes with a reader index, a writer index and a fixed capacity, in storage it alone owns.
+@safe
+public struct ByteBuffer: ~Copyable {
+  @usableFromInline var base: UnsafeMutableRawPointer?
+  /// Size of the storage in bytes; 0 without storage.
+  public private(set) var capacity: Int
+  /// Offset of the first unread byte.
+  public private(set) var readerIndex: Int
+  /// Offset after the last written byte.
+  public private(set) var writerIndex: Int
+  /// True once an append did not fit. Sticky until `clear()`.
+  public private(set) var overflowed: Bool
+
+  /// Makes a buffer without storage: every append overflows until `acquire(from:)`.
+  public init() {
+    unsafe base = nil
+    capacity = 0
+    readerIndex = 0
+    writerIndex = 0
+    overflowed = false
+  }
+
+  /// Makes a buffer that owns `capacity` bytes.
+  public init(capacity: Int) {
+    precondition(capacity > 0 && capacity <= Int(UInt32.max))
+    unsafe base = .allocate(byteCount: capacity, alignment: 16)
+    self.capacity = capacity
+    readerIndex = 0
+    writerIndex = 0
+    overflowed = false
+  }
+
+  deinit { unsafe base?.deallocate() }
+
+  // MARK: Looking
+
+  /// Number of unread bytes.
+  public var readableCount: Int { writerIndex - readerIndex }
+  /// Number of bytes that still fit.
+  public var writableCount: Int { capacity - writerIndex }
+  /// True when there is nothing unread.
+  public var isEmpty: Bool { writerIndex == readerIndex }
+  /// True when the buffer holds a block of memory.
+  public var hasStorage: Bool { capacity > 0 }
+
+  /// The unread bytes.
+  public var readable: Span<UInt8> {
+    @_lifetime(borrow self)
+    borrowing get { span(from: readerIndex, count: writerIndex - readerIndex) }
+  }
+
+  /// All bytes written and not yet discarded, consumed ones too: what ranges of a head refer to.
+  public var written: Span<UInt8> {
+    @_lifetime(borrow self)
+    borrowing get { span(from: 0, count: writerIndex) }
+  }
+
+  @_lifetime(borrow self)
+  private borrowing func span(from offset: Int, count: Int) -> Span<UInt8> {
+    // 0 <= offset, offset + count <= writerIndex <= capacity: kept by every mutating function.
+    let bytes = unsafe UnsafeRawBufferPointer(
+      start: base.map { unsafe UnsafeRawPointer($0) + offset }, count: base == nil ? 0 : count)
+    let span = unsafe Span<UInt8>(_unsafeBytes: bytes)
+    return unsafe _overrideLifetime(span, borrowing: self)
+  }
+
+  // MARK: Moving the indices
+
+  /// Marks `count` unread bytes as read; at most what is readable.
+  public mutating func consume(_ count: Int) {
+    readerIndex += Swift.min(Swift.max(count, 0), readableCount)
+  }
+
+  /// Moves the reader index to an offset within the written bytes.
+  public mutating func consume(upTo offset: Int) {
+    readerIndex = Swift.min(Swift.max(offset, 0), writerIndex)
+  }
+
+  /// Forgets all bytes and the overflow mark; the storage stays.
+  public mutating func clear() {
+    readerIndex = 0
+    writerIndex = 0
+    overflowed = false
+  }
+
+  /// Keeps the first `offset` written bytes and forgets the rest: for undoing what was just written
+  /// and for reusing the room behind a pinned head.
+  public mutating func rewind(to offset: Int) {
+    writerIndex = Swift.min(Swift.max(offset, 0), writerIndex)
+    readerIndex = Swift.min(readerIndex, writerIndex)
+  }
+
+  /// Moves the unread bytes to offset `floor` (0 by default), making room behind them. Bytes before
+  /// `floor` are kept: that is where a pinned head lives.
+  public mutating func compact(keeping floor: Int = 0) {
+    let floor = Swift.min(Swift.max(floor, 0), readerIndex)
+    guard let base = unsafe base, readerIndex > floor else { return }
+    let count = readableCount
+    // floor < readerIndex and readerIndex + count == writerIndex <= capacity.
+    unsafe (base + floor).copyMemory(from: base + readerIndex, byteCount: count)
+    readerIndex = floor
+    writerIndex = floor + count
+  }
+
+  // MARK: Writing
+
+  /// Appends one byte.
+  public mutating func append(_ byte: UInt8) {
+    guard writerIndex < capacity, let base = unsafe base else { return overflowed = true }
+    // writerIndex < capacity was just checked.
+    unsafe base.storeBytes(of: byte, toByteOffset: writerIndex, as: UInt8.self)
+    writerIndex += 1
+  }
+
+  /// Appends the bytes of a span that lives in other storage.
+  public mutating func append(_ bytes: Span<UInt8>) {
+    unsafe bytes.withUnsafeBytes { unsafe append(copying: $0) }
+  }
+
+  /// Appends the bytes at `range` of `bytes`.
+  public mutating func append(_ bytes: Span<UInt8>, _ range: ByteRange) {
+    append(bytes.slice(range))
+  }
+
+  /// Appends a literal.
+  public mutating func append(_ literal: StaticString) {
+    precondition(literal.hasPointerRepresentation)
+    // A StaticString with a pointer is valid for utf8CodeUnitCount bytes for ever.
+    unsafe append(
+      copying: UnsafeRawBufferPointer(
+        start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+  }
+
+  /// Appends the UTF-8 bytes of a string: start-up and cold paths.
+  public mutating func append(text: String) {
+    for byte in text.utf8 { append(byte) }
+  }
+
+  /// Appends the bytes of an array: start-up and cold paths, and blocks rendered beforehand.
+  public mutating func append(_ bytes: [UInt8]) {
+    unsafe bytes.withUnsafeBytes { unsafe append(copying: $0) }
+  }
+
+  /// Appends a whole number in decimal digits.
+  public mutating func append(decimal number: Int) {
+    if number < 0 { append(UInt8(ascii: "-")) }
+    var digits = InlineArray<20, UInt8>(repeating: 0)
+    var rest = number.magnitude
+    var first = 20
+    repeat {
+      first -= 1
+      digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
+    } while rest > 0
+    append(digits.span.extracting(first..<20))
+  }
+
+  /// Appends a number as lower-case hexadecimal digits, without leading zeros unless `width` asks.
+  public mutating func append(hexadecimal number: UInt64, width: Int = 1) {
+    let significant = Swift.max(1, (64 - number.leadingZeroBitCount + 3) / 4)
+    var shift = (Swift.min(16, Swift.max(significant, width)) - 1) * 4
+    while shift >= 0 {
+      let digit = UInt8(truncatingIfNeeded: (number >> UInt64(shift)) & 15)
+      append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+      shift -= 4
+    }
+  }
+
+  @unsafe
+  private mutating func append(copying bytes: UnsafeRawBufferPointer) {
+    guard let source = bytes.baseAddress, bytes.count > 0 else { return }
+    guard bytes.count <= capacity - writerIndex, let base = unsafe base else {
+      return overflowed = true
+    }
+    // writerIndex + count <= capacity was just checked; the source is other storage or lies before
+    // writerIndex, so the ranges never overlap.
+    unsafe (base + writerIndex).copyMemory(from: source, byteCount: bytes.count)
+    writerIndex += bytes.count
+  }
+
+  // MARK: The operating system's door
+
+  /// Lends the writable room to a system call, which returns how many bytes it wrote there.
+  /// For `EventLoop` and `Crypto` only.
+  @unsafe
+  public mutating func withUnsafeWritableBytes<Result>(
+    _ body: (UnsafeMutableRawBufferPointer) -> (written: Int, result: Result)
+  ) -> Result {
+    let room = unsafe UnsafeMutableRawBufferPointer(
+      start: base.map { unsafe $0 + writerIndex }, count: writableCount)
+    let outcome = unsafe body(room)
+    precondition(outcome.written >= 0 && outcome.written <= room.count)
+    writerIndex += outcome.written
+    return outcome.result
+  }
+
+  // MARK: Blocks of a pool
+
+  /// Borrows a block from the loop's pool unless there is storage already.
+  public mutating func acquire(from pool: BufferPool) {
+    guard unsafe base == nil else { return }
+    unsafe base = unsafe pool.take()
+    capacity = pool.blockBytes
+    clear()
+  }
+
+  /// Gives the block back to the pool it came from and forgets all bytes.
+  public mutating func release(to pool: BufferPool) {
+    guard let block = unsafe base else { return }
+    precondition(capacity == pool.blockBytes, "a block goes back to the pool it came from")
+    unsafe pool.give(block)
+    unsafe base = nil
+    capacity = 0
+    clear()
+  }
+}

@@ -1,0 +1,2 @@
+// SwiftPM wants one translation unit; everything is in the header.
+#include "CPlatform.h"
