@@ -21,7 +21,7 @@ public final class BufferPool {
   }
 
   deinit {
-    for unsafe block in unsafe free { unsafe block.deallocate() }
+    while let block = unsafe free.popLast() { unsafe block.deallocate() }
   }
 
   /// Number of blocks in use.

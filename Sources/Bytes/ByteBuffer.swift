@@ -103,6 +103,9 @@ public struct ByteBuffer: ~Copyable {
     readerIndex = Swift.min(readerIndex, writerIndex)
   }
 
+  /// Takes back the overflow mark after the writer has undone or answered for what did not fit.
+  public mutating func clearOverflow() { overflowed = false }
+
   /// Moves the unread bytes to offset `floor` (0 by default), making room behind them. Bytes before
   /// `floor` are kept: that is where a pinned head lives.
   public mutating func compact(keeping floor: Int = 0) {

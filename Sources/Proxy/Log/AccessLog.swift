@@ -1,0 +1,107 @@
+// One worker's access log: a JSON object a line, rendered into a block and handed to the sink in
+// batches. The query never appears, because tokens travel there; neither does any header value but
+// the host. Loop only.
+
+import Bytes
+import JSON
+
+/// Collects one worker's access lines.
+final class AccessLog {
+  /// Size of a batch. A batch goes out when it is three quarters full, and when the loop has been
+  /// told to (at most `flushInterval` after its first line).
+  static let batchBytes = 64 << 10
+  /// Longest time a line waits, in nanoseconds.
+  static let flushInterval: Int64 = 200_000_000
+
+  /// One request as the log tells it; texts are spans of buffers that live during the call.
+  struct Line {
+    var epochMilliseconds: Int64
+    var requestID: RequestID
+    var status: Int
+    var reason: StaticString?
+    var bytesIn: Int
+    var bytesOut: Int
+    var durationMicroseconds: Int64
+    var upstreamMicroseconds: Int64
+    var wouldRefuse: StaticString?
+  }
+
+  private let sink: LogSink?
+  private var batch = ByteBuffer()
+  private var lineCount = 0
+  private var firstLineAt: Int64 = 0
+  private(set) var droppedLines: UInt64 = 0
+
+  init(sink: LogSink?) {
+    self.sink = sink
+    if sink != nil { batch = ByteBuffer(capacity: AccessLog.batchBytes) }
+  }
+
+  /// True when lines are wanted at all.
+  var isOn: Bool { sink != nil }
+
+  /// Adds one line. `client`, `route` and `upstream` are rendered beforehand; `method`, `host` and
+  /// `path` come from the request and are escaped here (CVE-2024-45808: log injection).
+  func append(
+    _ line: Line, client: Span<UInt8>, method: Span<UInt8>, host: Span<UInt8>, path: Span<UInt8>,
+    route: [UInt8], upstream: Span<UInt8>, now: Int64
+  ) {
+    guard sink != nil else { return }
+    let start = batch.writerIndex
+    batch.append("{\"time\":\"")
+    Timestamp.append(epochMilliseconds: line.epochMilliseconds, to: &batch)
+    batch.append("\",\"request_id\":\"")
+    line.requestID.append(to: &batch)
+    batch.append("\",\"client\":\"")
+    batch.append(client)
+    batch.append("\",\"method\":")
+    JSONText.append(method, to: &batch)
+    batch.append(",\"host\":")
+    JSONText.append(host, to: &batch)
+    batch.append(",\"path\":")
+    JSONText.append(path, to: &batch)
+    batch.append(",\"route\":")
+    batch.append(route)
+    batch.append(",\"status\":")
+    batch.append(decimal: line.status)
+    if let reason = line.reason {
+      batch.append(",\"reason\":\"")
+      batch.append(reason)
+      batch.append("\"")
+    }
+    if !upstream.isEmpty {
+      batch.append(",\"upstream\":\"")
+      batch.append(upstream)
+      batch.append("\",\"upstream_us\":")
+      batch.append(decimal: Int(line.upstreamMicroseconds))
+    }
+    batch.append(",\"bytes_in\":")
+    batch.append(decimal: line.bytesIn)
+    batch.append(",\"bytes_out\":")
+    batch.append(decimal: line.bytesOut)
+    batch.append(",\"duration_us\":")
+    batch.append(decimal: Int(line.durationMicroseconds))
+    batch.append("}\n")
+    if batch.overflowed {
+      // No half lines: the line is taken back and counted.
+      batch.rewind(to: start)
+      batch.clearOverflow()
+      droppedLines += 1
+      return
+    }
+    if lineCount == 0 { firstLineAt = now }
+    lineCount += 1
+    if batch.readableCount > AccessLog.batchBytes / 4 * 3 { flush() }
+  }
+
+  /// When the waiting lines must go out, or nil when none wait.
+  var flushDue: Int64? { lineCount == 0 ? nil : firstLineAt + AccessLog.flushInterval }
+
+  /// Hands all waiting lines to the sink.
+  func flush() {
+    guard let sink, lineCount > 0 else { return }
+    if !sink.write([UInt8](copying: batch.readable)) { droppedLines += UInt64(lineCount) }
+    batch.clear()
+    lineCount = 0
+  }
+}

@@ -1,0 +1,38 @@
+// What crosses threads: small Sendable messages through mailboxes, nothing else.
+
+import Policy
+
+/// To a worker.
+public enum WorkerMessage: Sendable {
+  /// Stop accepting; finish what is in flight until the deadline (monotonic nanoseconds), then end.
+  case drain(deadline: Int64)
+  /// The revocations that an exchange asked for stand in every worker; `isDurable` says whether the
+  /// store has them too.
+  case revocationApplied(ticket: RevocationTicket, isDurable: Bool)
+  /// Send this worker's counters to the control loop under `serial`.
+  case reportCounters(serial: UInt64)
+}
+
+/// To the control loop.
+public enum ControlMessage: Sendable {
+  /// Apply these entries and make them durable; then answer the worker that asked.
+  case revoke(entries: [RevocationEntry], ticket: RevocationTicket)
+  /// The journal finished a batch (from the journal's queue).
+  case journalWritten(batch: UInt64, succeeded: Bool)
+  /// A worker's counters, asked for under `serial`.
+  case counters(worker: Int, serial: UInt64, Counters)
+  /// A worker has ended after draining.
+  case workerEnded(index: Int)
+  /// A signal asks to stop.
+  case stop
+}
+
+/// Which exchange waits for a revocation.
+public struct RevocationTicket: Sendable, Equatable {
+  /// The worker to answer.
+  public let worker: Int
+  /// The client connection's token.
+  public let client: UInt64
+  /// Serial number of the exchange on that worker, so that a late answer finds no successor.
+  public let exchange: UInt64
+}

@@ -1,0 +1,48 @@
+// What a worker counts: plain integers on its own thread, copied into a message when asked for.
+
+/// One worker's counters since start. Loop only; copies cross threads in messages.
+public struct Counters: Sendable {
+  /// Client connections accepted.
+  public var connectionsAccepted: UInt64 = 0
+  /// Client connections open now.
+  public var connectionsOpen: UInt64 = 0
+  /// Requests whose head was read and well-formed.
+  public var requests: UInt64 = 0
+  /// Requests that were malformed or timed out before their head was complete.
+  public var requestsMalformed: UInt64 = 0
+  /// Requests refused by the gateway's policy.
+  public var requestsRefused: UInt64 = 0
+  /// Requests that failed because of the upstream (502, 504 or an aborted answer).
+  public var upstreamFailures: UInt64 = 0
+  /// Connections opened to upstream servers.
+  public var upstreamConnects: UInt64 = 0
+  /// Requests sent on an upstream connection that had served one before.
+  public var upstreamReuses: UInt64 = 0
+  /// Requests sent again because a reused connection had died.
+  public var upstreamRetries: UInt64 = 0
+  /// Times that accepting paused because descriptors had run out.
+  public var acceptPauses: UInt64 = 0
+  /// Access-log lines dropped because the writer fell behind.
+  public var logLinesDropped: UInt64 = 0
+  /// Revocations that stand in memory but could not be made durable in time.
+  public var revocationsNotDurable: UInt64 = 0
+
+  /// Makes counters at zero.
+  public init() {}
+
+  /// Adds another worker's counters.
+  public mutating func add(_ other: Counters) {
+    connectionsAccepted += other.connectionsAccepted
+    connectionsOpen += other.connectionsOpen
+    requests += other.requests
+    requestsMalformed += other.requestsMalformed
+    requestsRefused += other.requestsRefused
+    upstreamFailures += other.upstreamFailures
+    upstreamConnects += other.upstreamConnects
+    upstreamReuses += other.upstreamReuses
+    upstreamRetries += other.upstreamRetries
+    acceptPauses += other.acceptPauses
+    logLinesDropped += other.logLinesDropped
+    revocationsNotDurable += other.revocationsNotDurable
+  }
+}
