@@ -1,0 +1,85 @@
+// The head of a response: status line and field lines, parsed once into ranges (RFC 9112 §4, §6.3).
+//
+// As strict as for requests: an upstream whose answer can be read in two ways gets no say in which.
+// Storage and ranges as in `RequestHead`. Loop only.
+
+import Bytes
+
+/// The parsed head of a response.
+public final class ResponseHead {
+  private var line = StatusLine()
+  private var table = FieldTable()
+  private var search = HeadSearch()
+
+  /// Makes an empty head.
+  public init() {}
+
+  /// Forgets the response and keeps the storage.
+  public func reset() {
+    line = StatusLine()
+    table.removeAll()
+    search = HeadSearch()
+  }
+
+  /// Reads the head that begins at offset `start` of `bytes`: the answer to a request with
+  /// `requestMethod`, which decides about the body. Calls repeat as for `RequestHead.parse`.
+  /// `limits.targetBytesMaximum` bounds the reason phrase.
+  public func parse(
+    _ bytes: Span<UInt8>, from start: Int, limits: HeadLimits, requestMethod: Method
+  ) -> HeadOutcome {
+    .needsMore
+  }
+
+  // MARK: Status line
+
+  /// The status code, 100 to 999.
+  public var status: Int { line.status }
+  /// The reason phrase as sent, often empty.
+  public var reason: ByteRange { line.reason }
+  /// True for HTTP/1.1, false for HTTP/1.0.
+  public var isHTTP11: Bool { line.isHTTP11 }
+  /// True for 100 to 199: another head follows, except after 101.
+  public var isInterim: Bool { line.status < 200 && line.status != 101 }
+  /// Offset of the status line.
+  public var byteStart: Int { line.byteStart }
+  /// Offset after the blank line.
+  public var byteEnd: Int { line.byteEnd }
+
+  // MARK: Fields
+
+  /// Number of field lines.
+  public var fieldCount: Int { table.count }
+  /// The field at `index`, which must be below `fieldCount`.
+  public func field(at index: Int) -> Field { table[index] }
+  /// True when the field at `index` must not be forwarded.
+  public func isHopByHop(at index: Int) -> Bool { table[index].isHopByHop }
+  /// True when at least one field has this known name.
+  public func has(_ name: FieldName) -> Bool { table.has(name) }
+  /// Index of the first field of a known name at or after `start`, or nil.
+  public func index(of name: FieldName, from start: Int = 0) -> Int? {
+    table.index(of: name, from: start)
+  }
+  /// Value of the first field of a known name, or nil.
+  public func value(of name: FieldName) -> ByteRange? { table.value(of: name) }
+
+  // MARK: What the fields mean for the connection
+
+  /// How the body's end is found, given the request's method.
+  public var framing: BodyFraming { line.framing }
+  /// The body length the head announces, also where no body follows (HEAD, 304); nil without one.
+  public var announcedLength: Int? { line.announcedLength }
+  /// True when the connection may carry another exchange once the body has ended.
+  public var keepsAlive: Bool { line.keepsAlive }
+}
+
+/// What a status line and the fields of the connection say.
+struct StatusLine {
+  var status = 0
+  var reason = ByteRange.empty
+  var isHTTP11 = false
+  var byteStart = 0
+  var byteEnd = 0
+  var framing = BodyFraming.none
+  var announcedLength: Int?
+  var keepsAlive = false
+}
