@@ -1,2 +1,0 @@
-// SwiftPM wants one translation unit; everything is in the header.
-#include "CPlatform.h"
