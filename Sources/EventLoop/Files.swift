@@ -1,5 +1,5 @@
 // Whole files, directories and patterns: configuration, secrets, journals. What is written bit by bit
-// is an `OutputFile`.
+// is an `AppendFile`.
 //
 // Everything here blocks: start-up, Dispatch and tools, never a loop. Paths are used as they are;
 // what is relative is relative to the working directory.

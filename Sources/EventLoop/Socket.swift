@@ -39,6 +39,12 @@ public struct Socket: ~Copyable, Sendable {
     return descriptor
   }
 
+  /// Closes the socket now; everything but closing again is a mistake from here on.
+  public mutating func close() {
+    if fd >= 0 { platform_close(fd) }
+    fd = -1
+  }
+
   var descriptor: Int32 { fd }
 
   /// Starts a connection. Poll for writable, then ask `pendingError()`. Failures that are known at

@@ -6,7 +6,7 @@
 import CPlatform
 
 /// A file opened for appending. Closed when it goes away.
-public struct OutputFile: ~Copyable, Sendable {
+public struct AppendFile: ~Copyable, Sendable {
   private let descriptor: Int32
 
   /// Opens a file for appending, and makes it with `mode` when it is not there.
@@ -14,6 +14,13 @@ public struct OutputFile: ~Copyable, Sendable {
     // The path's bytes outlive the call.
     descriptor = try check(unsafe platform_open_append(path, mode), "open")
   }
+
+  /// Appends to standard output, wherever that goes.
+  public static func standardOutput() throws(SystemError) -> AppendFile {
+    AppendFile(adopting: try check(platform_duplicate(1), "dup"))
+  }
+
+  private init(adopting descriptor: Int32) { self.descriptor = descriptor }
 
   deinit { platform_close(descriptor) }
 
@@ -24,6 +31,11 @@ public struct OutputFile: ~Copyable, Sendable {
       unsafe platform_write_all(descriptor, bytes.baseAddress, bytes.count)
     }
     try check(result, "write")
+  }
+
+  /// Appends all bytes of an array. After an error a part of them may be in the file.
+  public borrowing func write(_ bytes: [UInt8]) throws(SystemError) {
+    try write(bytes.span)
   }
 
   /// Waits until the disk has everything (fsync).
