@@ -159,7 +159,8 @@ class Connection:
         """True if the peer has neither closed nor sent anything by now."""
         self.socket.setblocking(False)
         try:
-            return bool(self.socket.recv(1, socket.MSG_PEEK)) and False
+            self.socket.recv(1, socket.MSG_PEEK)
+            return False
         except BlockingIOError:
             return not self.pending
         finally:
