@@ -1,0 +1,89 @@
+// Judges directives by the table: known here, once, with a block or without, enough arguments.
+//
+// Called by the parser for each directive as it ends, so that what is inside an unknown block isn't
+// judged by rules of another. A directive found wrong is marked and left alone from then on: one
+// mistake, one report.
+
+import Bytes
+
+enum SchemaCheck {
+  /// Judges one directive; false after a report. `written` is the name as it may be shown.
+  static func directive(
+    _ name: String, _ span: SourceSpan, arguments: [Argument], hasBlock: Bool, context: Block,
+    written: String, log: DiagnosticLog
+  ) -> Bool {
+    guard let rule = Schema.rule(name, in: context) else {
+      unknown(name, span, context: context, written: written, log: log)
+      return false
+    }
+    if name == "env_file", span.fileIndex != 0 {
+      log.error(
+        "env_file in an included file", at: span,
+        hint: "variables are replaced while files are read; move it to the main file")
+      return false
+    }
+    var isSound = true
+    if rule.opens == nil, hasBlock {
+      log.error("\(name) takes no block", at: span, hint: "write \(rule.syntax);")
+      isSound = false
+    } else if rule.opens != nil, !hasBlock, !rule.blockIsOptional {
+      log.error("\(name) needs a block", at: span, hint: "write \(rule.syntax)")
+      isSound = false
+    }
+    if !rule.argumentCounts.contains(arguments.count) {
+      let extra =
+        arguments.count > rule.argumentCounts.upperBound
+        ? arguments[rule.argumentCounts.upperBound].span : span
+      log.error(
+        "\(name) takes \(rule.argumentText), and here \(arguments.count == 1 ? "is" : "are")"
+          + " \(arguments.count)",
+        at: extra, hint: "write \(rule.syntax)\(rule.opens == nil ? ";" : "")")
+      isSound = false
+    }
+    return isSound
+  }
+
+  /// Reports the directives of a block that may be said only once.
+  static func repetitions(in directives: [Directive], context: Block?, log: DiagnosticLog) {
+    guard let context else { return }
+    var first: [String: SourceSpan] = [:]
+    for directive in directives where directive.isSound {
+      guard let rule = Schema.rule(directive.name, in: context), !rule.isRepeatable else {
+        continue
+      }
+      if let earlier = first[directive.name] {
+        // The same file read twice tells each of its lines twice; the includes are what is wrong.
+        log.error(
+          "\(directive.name) is said twice", at: directive.span,
+          hint: "first at \(earlier.place); only one can count")
+      } else {
+        first[directive.name] = directive.span
+      }
+    }
+  }
+
+  private static func unknown(
+    _ name: String, _ span: SourceSpan, context: Block, written: String, log: DiagnosticLog
+  ) {
+    let homes = Schema.homes(of: name)
+    if !homes.isEmpty {
+      let places = homes.map(\.name).joined(separator: ", ")
+      log.error(
+        "\(written) does not belong in \(context.name)", at: span,
+        hint: "it belongs in \(places)")
+      return
+    }
+    let here = Schema.rules(in: context).map(\.name)
+    var hint = Spelling.suggestion(for: name, among: here)
+    if hint == nil {
+      let elsewhere = Set(DirectiveTable.rules.map(\.name)).sorted()
+      if let near = Spelling.nearest(to: name, among: elsewhere) {
+        let places = Schema.homes(of: near).map(\.name).joined(separator: ", ")
+        hint = "did you mean \"\(near)\"? It belongs in \(places)"
+      }
+    }
+    log.error(
+      "unknown directive \"\(written)\"", at: span,
+      hint: hint ?? "here may stand \(here.sorted().joined(separator: ", "))")
+  }
+}

@@ -1,0 +1,216 @@
+// Arguments to values with units: durations, sizes, rates, switches, numbers, words, addresses.
+//
+// Every reader answers nil after a report and never a guess; nil without a report when the argument
+// was found broken before. All arithmetic is checked, because a number may have any length.
+
+import Bytes
+
+/// So many in so long.
+public struct Rate: Sendable, Equatable {
+  /// How many, at least 1.
+  public let count: Int
+  /// Length of the period.
+  public let periodMilliseconds: Int
+}
+
+/// An address as a configuration writes it.
+public enum ConfigAddress: Sendable, Equatable {
+  /// A host name or numeric address without brackets; empty for every address.
+  case host(String, port: UInt16)
+  /// `unix:PATH`, the path as written.
+  case unix(path: String)
+}
+
+extension Argument {
+  /// Milliseconds of `250ms`, `30s`, `15m`, `12h`, `7d` or a bare number of seconds.
+  public func duration(
+    _ log: DiagnosticLog, in bounds: ClosedRange<Int> = 0...ConfigValue.durationMaximum
+  ) -> Int? {
+    guard isUsable else { return nil }
+    let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)]
+    guard let value = scaled(units, bare: 1000) else {
+      return refuse(log, "is not a duration", "write 250ms, 30s, 15m, 12h or 7d")
+    }
+    guard bounds.contains(value) else {
+      let (lower, upper) = (
+        ConfigValue.text(milliseconds: bounds.lowerBound),
+        ConfigValue.text(milliseconds: bounds.upperBound)
+      )
+      return refuse(log, "is out of range", "from \(lower) to \(upper)")
+    }
+    return value
+  }
+
+  /// A duration, or 0 for `off`.
+  public func durationOrOff(
+    _ log: DiagnosticLog, in bounds: ClosedRange<Int> = 1...ConfigValue.durationMaximum
+  ) -> Int? {
+    isUsable && text == "off" ? 0 : duration(log, in: bounds)
+  }
+
+  /// Bytes of `512`, `16k`, `1m` or `2g`.
+  public func size(
+    _ log: DiagnosticLog, in bounds: ClosedRange<Int> = 0...ConfigValue.sizeMaximum
+  ) -> Int? {
+    guard isUsable else { return nil }
+    guard let value = scaled([("k", 1 << 10), ("m", 1 << 20), ("g", 1 << 30)], bare: 1) else {
+      return refuse(log, "is not a size", "write 512, 16k, 1m or 2g")
+    }
+    guard bounds.contains(value) else {
+      let (lower, upper) = (
+        ConfigValue.text(bytes: bounds.lowerBound), ConfigValue.text(bytes: bounds.upperBound)
+      )
+      return refuse(log, "is out of range", "from \(lower) to \(upper)")
+    }
+    return value
+  }
+
+  /// `10/s`, `5/min`, `100/h` or `1000/d`.
+  public func rate(_ log: DiagnosticLog) -> Rate? {
+    guard isUsable else { return nil }
+    let periods = ["s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000]
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 2, let period = periods[String(parts[1])],
+      let count = ConfigValue.number(Array(parts[0].utf8))
+    else { return refuse(log, "is not a rate", "write 10/s, 5/min, 100/h or 1000/d") }
+    guard (1...1_000_000).contains(count) else {
+      return refuse(log, "is out of range", "from 1 to 1000000 in a period")
+    }
+    return Rate(count: count, periodMilliseconds: period)
+  }
+
+  /// `on` or `off`.
+  public func flag(_ log: DiagnosticLog) -> Bool? {
+    word(log, [("on", true), ("off", false)])
+  }
+
+  /// A whole number in decimal digits.
+  public func number(_ log: DiagnosticLog, in bounds: ClosedRange<Int>) -> Int? {
+    guard isUsable else { return nil }
+    guard let value = ConfigValue.number(bytes) else {
+      return refuse(log, "is not a number", "digits only")
+    }
+    guard bounds.contains(value) else {
+      return refuse(log, "is out of range", "from \(bounds.lowerBound) to \(bounds.upperBound)")
+    }
+    return value
+  }
+
+  /// One of a closed list of words.
+  public func word<Value>(_ log: DiagnosticLog, _ choices: [(String, Value)]) -> Value? {
+    guard isUsable else { return nil }
+    let text = text
+    if let choice = choices.first(where: { $0.0 == text }) { return choice.1 }
+    let names = choices.map(\.0)
+    let list = names.joined(separator: ", ")
+    // What a variable holds is not compared aloud: nearness would tell something of it.
+    let near = variables.isEmpty ? Spelling.suggestion(for: text, among: names) : nil
+    return refuse(log, "is not one of \(list)", near)
+  }
+
+  /// `HOST:PORT`, `[V6]:PORT` or `unix:PATH`; a listener may say `:PORT` or `*:PORT` and port 0.
+  public func address(_ log: DiagnosticLog, forListening: Bool) -> ConfigAddress? {
+    guard isUsable else { return nil }
+    let example = forListening ? "127.0.0.1:8080" : "127.0.0.1:5000"
+    let hint = "write \(example), [::1]:8080 or unix:PATH"
+    let text = text
+    if text.hasPrefix("unix:") {
+      let path = String(text.dropFirst(5))
+      // sun_path holds 108 bytes, the last of them 0.
+      guard !path.isEmpty, path.utf8.count <= 107, !path.utf8.contains(0) else {
+        return refuse(log, "is not a socket's path", "unix:PATH, at most 107 bytes")
+      }
+      return .unix(path: path)
+    }
+    if text.contains("://") {
+      return refuse(log, "is a URL, and an address is needed", hint)
+    }
+    guard let colon = text.lastIndex(of: ":") else {
+      return refuse(log, "has no port", hint)
+    }
+    var host = String(text[..<colon])
+    let digits = Array(text[text.index(after: colon)...].utf8)
+    guard let port = ConfigValue.number(digits), port <= 65_535, forListening || port > 0 else {
+      return refuse(log, "has no port from \(forListening ? 0 : 1) to 65535", hint)
+    }
+    if host.hasPrefix("["), host.hasSuffix("]"), host.utf8.count > 2 {
+      host = String(host.dropFirst().dropLast())
+      guard host.contains(":"), host.utf8.allSatisfy(ConfigValue.isV6Byte) else {
+        return refuse(log, "is not an IPv6 address", hint)
+      }
+    } else if forListening, host.isEmpty || host == "*" {
+      host = ""
+    } else if host.isEmpty || !host.utf8.allSatisfy(ConfigValue.isHostByte) {
+      return refuse(log, "is not an address", hint)
+    }
+    return .host(host, port: UInt16(port))
+  }
+
+  /// Reports that this argument is wrong; nil, for the reader to return.
+  public func refuse<Value>(_ log: DiagnosticLog, _ what: String, _ hint: String?) -> Value? {
+    guard isUsable else { return nil }
+    var hint = hint
+    if let name = variables.first {
+      hint = (hint.map { $0 + "; " } ?? "") + "its value comes from the variable \(name)"
+    }
+    log.error("\(quotedForMessage) \(what)", at: span, hint: hint)
+    return nil
+  }
+
+  /// The argument as written, in quotes unless it brings its own.
+  public var quotedForMessage: String { isQuoted ? written : "\"\(written)\"" }
+
+  /// Digits and a unit to a number; nil when it is neither or doesn't fit.
+  private func scaled(_ units: [(name: String, factor: Int)], bare: Int) -> Int? {
+    let digits = bytes.prefix { $0 &- UInt8(ascii: "0") < 10 }
+    guard let count = ConfigValue.number(Array(digits)) else { return nil }
+    let unit = Array(bytes.dropFirst(digits.count))
+    var factor = bare
+    if !unit.isEmpty {
+      guard let known = units.first(where: { Array($0.name.utf8) == unit }) else { return nil }
+      factor = known.factor
+    }
+    let (value, overflow) = count.multipliedReportingOverflow(by: factor)
+    return overflow ? nil : value
+  }
+}
+
+/// Bounds of values and their texts.
+public enum ConfigValue {
+  /// Ten years; longer is a slip.
+  public static let durationMaximum = 3650 * 86_400_000
+  /// One TiB; longer is a slip.
+  public static let sizeMaximum = 1 << 40
+
+  /// A duration in its largest whole unit: `15m`.
+  public static func text(milliseconds value: Int) -> String {
+    let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)]
+    for (name, factor) in units where value >= factor && value % factor == 0 {
+      return "\(value / factor)\(name)"
+    }
+    return "\(value)ms"
+  }
+
+  /// A size in its largest whole unit: `16k`.
+  public static func text(bytes value: Int) -> String {
+    for (name, factor) in [("g", 1 << 30), ("m", 1 << 20), ("k", 1 << 10)]
+    where value >= factor && value % factor == 0 {
+      return "\(value / factor)\(name)"
+    }
+    return "\(value)"
+  }
+
+  /// One or more digits that fit an `Int`.
+  static func number(_ bytes: [UInt8]) -> Int? {
+    bytes.span.decimalValue()
+  }
+
+  static func isV6Byte(_ byte: UInt8) -> Bool {
+    byte.hexadecimalDigitValue != nil || byte == UInt8(ascii: ":") || byte == UInt8(ascii: ".")
+  }
+
+  static func isHostByte(_ byte: UInt8) -> Bool {
+    byte.isASCIIAlphanumeric || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-")
+      || byte == UInt8(ascii: "_")
+  }
+}
