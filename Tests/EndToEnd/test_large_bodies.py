@@ -14,7 +14,7 @@ GROWTH_KIB = 1024
 
 
 def open_without_limit(backend) -> str:
-    return config.open_to(backend.address, extra="limits { body 4g; }")
+    return config.open_to(backend.address, extra="limits { body off; }")
 
 
 def chunk(data: bytes) -> bytes:
