@@ -16,19 +16,27 @@ public enum FileReading: Sendable, Equatable {
   case tooLarge
 }
 
+/// What listing a directory gave.
+public enum DirectoryListing: Sendable, Equatable {
+  /// The names in it, in any order; none when there is no such directory.
+  case names([String])
+  /// It is there and can't be read; the reason in words.
+  case failed(reason: String)
+}
+
 /// Functions that read what a configuration names.
 public struct ConfigSource {
   /// Reads a file of at most so many bytes.
   public var readFile: (_ path: String, _ bytesMaximum: Int) -> FileReading
-  /// The names in a directory, in any order; nil when there is no such directory.
-  public var listDirectory: (_ path: String) -> [String]?
+  /// The names in a directory.
+  public var listDirectory: (_ path: String) -> DirectoryListing
   /// The bytes of an environment variable; nil when it isn't set.
   public var environment: (_ name: String) -> [UInt8]?
 
   /// Makes a source of three functions.
   public init(
     readFile: @escaping (_ path: String, _ bytesMaximum: Int) -> FileReading,
-    listDirectory: @escaping (_ path: String) -> [String]?,
+    listDirectory: @escaping (_ path: String) -> DirectoryListing,
     environment: @escaping (_ name: String) -> [UInt8]?
   ) {
     self.readFile = readFile
@@ -49,7 +57,7 @@ public struct ConfigSource {
       listDirectory: { directory in
         let prefix = directory == "." ? "" : directory + "/"
         let names = files.keys.filter { $0.hasPrefix(prefix) }.map { $0.dropFirst(prefix.count) }
-        return names.isEmpty ? nil : names.filter { !$0.contains("/") }.map(String.init)
+        return .names(names.filter { !$0.contains("/") }.map(String.init))
       },
       environment: { environment[$0].map { Array($0.utf8) } })
   }

@@ -24,8 +24,8 @@ public enum DirectiveTable {
     DirectiveRule(
       "listen ADDRESS [{ }]", in: [.top], 1...1, isRepeatable: true, opens: .listen,
       blockIsOptional: true,
-      "Where clients connect: `127.0.0.1:8080`, `[::1]:8080`, `:8080` for every address, or"
-        + " `unix:PATH`."),
+      "Where clients connect: `127.0.0.1:8080`, `0.0.0.0:8080` for every IPv4 address,"
+        + " `[::1]:8080` or `unix:PATH`."),
     DirectiveRule(
       "name NAME", in: [.listen], 1...1, standard: "the address",
       "What routes call this listener in `listener`."),
@@ -111,6 +111,9 @@ public enum DirectiveTable {
       "encoding raw|base64|base64url|hex", in: [.tokenClass], 1...1, standard: "raw",
       "How the secret is written. Backends take it raw, even when it looks like base64."),
     DirectiveRule(
+      "type NAME", in: [.tokenClass], 1...1,
+      "What `type` must say in every token of the class."),
+    DirectiveRule(
       "lifetime TIME", in: [.tokenClass], 1...1,
       "Longest life of a token; `exp` further away is refused."),
     DirectiveRule(
@@ -153,18 +156,18 @@ public enum DirectiveTable {
       "Origins that may call: `https://app.example`, `https://*.app.example`, or `*` without"
         + " credentials."),
     DirectiveRule(
-      "methods METHOD...", in: [.cors], 1...any, standard: "GET HEAD POST PUT PATCH DELETE",
+      "methods METHOD...", in: [.cors], 1...any, standard: "those that the routes take",
       "Methods that they may use."),
     DirectiveRule(
-      "headers NAME...", in: [.cors], 1...any, standard: "Authorization Content-Type",
-      "Request headers that they may send."),
+      "headers NAME...", in: [.cors], 1...any, standard: "the usual ones",
+      "Request headers that they may send; `*` for any."),
     DirectiveRule(
       "expose NAME...", in: [.cors], 1...any, "Response headers that they may read."),
     DirectiveRule(
       "credentials on|off", in: [.cors], 1...1, standard: "off",
       "Whether cookies and client certificates are sent."),
     DirectiveRule(
-      "max_age TIME", in: [.cors], 1...1, standard: "10m",
+      "max_age TIME", in: [.cors], 1...1, standard: "the browser's",
       "How long a browser remembers a preflight's answer."),
     DirectiveRule(
       "limit NAME { }", in: [.top], 1...1, isRepeatable: true, opens: .limit,

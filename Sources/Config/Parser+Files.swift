@@ -173,7 +173,13 @@ extension Parser {
         hint: "only the file's name may hold * and ?")
       return []
     }
-    let names = source.listDirectory(directory) ?? []
+    var names: [String] = []
+    switch source.listDirectory(directory) {
+    case .names(let found): names = found
+    case .failed(let reason):
+      // An unreadable directory must not pass for an empty one: its routes would be missing.
+      log.error("\(directory) can't be read: \(reason)", at: argument.span)
+    }
     let pattern = ConfigPath.name(of: path)
     return
       names

@@ -15,7 +15,7 @@ public struct Rate: Sendable, Equatable {
 
 /// An address as a configuration writes it.
 public enum ConfigAddress: Sendable, Equatable {
-  /// A host name or numeric address without brackets; empty for every address.
+  /// A host name or numeric address without brackets.
   case host(String, port: UInt16)
   /// `unix:PATH`, the path as written.
   case unix(path: String)
@@ -108,7 +108,7 @@ extension Argument {
     return refuse(log, "is not one of \(list)", near)
   }
 
-  /// `HOST:PORT`, `[V6]:PORT` or `unix:PATH`; a listener may say `:PORT` or `*:PORT` and port 0.
+  /// `HOST:PORT`, `[V6]:PORT` or `unix:PATH`; a listener may say port 0.
   public func address(_ log: DiagnosticLog, forListening: Bool) -> ConfigAddress? {
     guard isUsable else { return nil }
     let example = forListening ? "127.0.0.1:8080" : "127.0.0.1:5000"
@@ -139,7 +139,7 @@ extension Argument {
         return refuse(log, "is not an IPv6 address", hint)
       }
     } else if forListening, host.isEmpty || host == "*" {
-      host = ""
+      return refuse(log, "names no address", "write 0.0.0.0:\(port) for every IPv4 address")
     } else if host.isEmpty || !host.utf8.allSatisfy(ConfigValue.isHostByte) {
       return refuse(log, "is not an address", hint)
     }

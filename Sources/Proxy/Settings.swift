@@ -4,26 +4,10 @@
 // Plain values with their defaults, filled by Assembly and read by Proxy and Admin; nothing here
 // reads a file, resolves a name or opens a socket. What *decides* about a request (routes, realms,
 // identity, CORS, rates) is Policy's `PolicySet`, not this. Immutable once published, so any thread
-// may read it. Durations are milliseconds and 0 means "no such deadline"; sizes are bytes and
+// may read it. Names in addresses are not resolved yet (`Resolver`). Durations are milliseconds and 0 means "no such deadline"; sizes are bytes and
 // `Int.max` means "no such limit".
 
-/// An address as it was written: a host (name or number) with a port, or a Unix socket's path.
-public enum Endpoint: Sendable, Equatable, Hashable, CustomStringConvertible {
-  /// A host name or a numeric IPv4 or IPv6 address (no brackets) and a port; listeners may say
-  /// port 0, an empty host means every address.
-  case host(String, port: UInt16)
-  /// The path of a Unix socket.
-  case unix(path: String)
-
-  /// The address in the form that the configuration takes: `host:port`, `[v6]:port`, `unix:PATH`.
-  public var description: String {
-    switch self {
-    case .host(let host, let port):
-      return host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
-    case .unix(let path): return "unix:" + path
-    }
-  }
-}
+import EventLoop
 
 /// One `listen` line.
 public struct ListenSettings: Sendable, Equatable {

@@ -71,7 +71,7 @@ func upstreamAddresses(_ text: String, _ want: ConfigAddress?) {
 
 @Test(
   arguments: [
-    (":80", .host("", port: 80)), ("*:80", .host("", port: 80)),
+    (":80", nil), ("*:80", nil), ("0.0.0.0:80", .host("0.0.0.0", port: 80)),
     ("127.0.0.1:0", .host("127.0.0.1", port: 0)), ("::", nil), ("80", nil),
   ] as [(String, ConfigAddress?)])
 func listenerAddresses(_ text: String, _ want: ConfigAddress?) {
