@@ -84,8 +84,9 @@ public struct ByteBuffer: ~Copyable {
     readerIndex += Swift.min(Swift.max(count, 0), readableCount)
   }
 
-  /// Moves the reader index to an offset within the written bytes.
-  public mutating func consume(upTo offset: Int) {
+  /// Moves the reader index to an offset within the written bytes, forward or, to read bytes again
+  /// that are still there, backward.
+  public mutating func moveReader(to offset: Int) {
     readerIndex = Swift.min(Swift.max(offset, 0), writerIndex)
   }
 

@@ -5,6 +5,7 @@
 
 import Bytes
 import EventLoop
+import Policy
 import Transport
 
 /// One client connection.
@@ -37,11 +38,13 @@ final class ClientConnection {
   var hangupSeen = false
   /// The client will send no more bytes.
   var inputEnded = false
-  /// Close once the output is flushed.
-  var closesAfterOutput = false
   var deadline = Deadline()
   var exchange: Exchange?
   var requestsServed = 0
+  /// The deadline of the head that is arriving has been set, from its first byte.
+  var headDeadlineSet = false
+  /// The client has been told that nothing follows.
+  var writeEnded = false
   /// Already in the worker's list of connections that have more to do.
   var isQueued = false
 
@@ -50,6 +53,12 @@ final class ClientConnection {
     self.peer = peer
     self.listener = listener
     self.stream = stream
+  }
+
+  /// The client as the policy sees it.
+  var policyPeer: PeerAddress {
+    let address = peer.ipBytes
+    return PeerAddress(high: address.high, low: address.low, listener: listener)
   }
 
   enum ReadOutcome {

@@ -3,7 +3,7 @@
 // the host. Loop only.
 
 import Bytes
-import JSON
+import EventLoop
 
 /// Collects one worker's access lines.
 final class AccessLog {
@@ -13,17 +13,18 @@ final class AccessLog {
   /// Longest time a line waits, in nanoseconds.
   static let flushInterval: Int64 = 200_000_000
 
-  /// One request as the log tells it; texts are spans of buffers that live during the call.
+  /// The numbers of one request's line.
   struct Line {
     var epochMilliseconds: Int64
     var requestID: RequestID
     var status: Int
     var reason: StaticString?
+    var wouldRefuse: StaticString?
     var bytesIn: Int
     var bytesOut: Int
-    var durationMicroseconds: Int64
-    var upstreamMicroseconds: Int64
-    var wouldRefuse: StaticString?
+    var durationNanoseconds: Int64
+    /// Time from sending the request upstream to its response head.
+    var upstreamNanoseconds: Int64
   }
 
   private let sink: LogSink?
@@ -40,28 +41,32 @@ final class AccessLog {
   /// True when lines are wanted at all.
   var isOn: Bool { sink != nil }
 
-  /// Adds one line. `client`, `route` and `upstream` are rendered beforehand; `method`, `host` and
-  /// `path` come from the request and are escaped here (CVE-2024-45808: log injection).
+  /// Adds one line. `method`, `host` and `path` are ranges of `input`, the
+  /// client's own bytes, and escaped here; `route` is
+  /// a JSON string; `server` is nil when no upstream was asked.
   func append(
-    _ line: Line, client: Span<UInt8>, method: Span<UInt8>, host: Span<UInt8>, path: Span<UInt8>,
-    route: [UInt8], upstream: Span<UInt8>, now: Int64
+    _ line: Line, client: SocketAddress, input: borrowing ByteBuffer, method: ByteRange,
+    host: ByteRange, path: ByteRange, route: [UInt8]?, server: SocketAddress?, now: Int64
   ) {
     guard sink != nil else { return }
+    let bytes = input.written
     let start = batch.writerIndex
     batch.append("{\"time\":\"")
-    Timestamp.append(epochMilliseconds: line.epochMilliseconds, to: &batch)
+    LogText.appendTime(epochMilliseconds: line.epochMilliseconds, to: &batch)
     batch.append("\",\"request_id\":\"")
     line.requestID.append(to: &batch)
     batch.append("\",\"client\":\"")
-    batch.append(client)
+    client.appendIP(to: &batch)
     batch.append("\",\"method\":")
-    JSONText.append(method, to: &batch)
+    LogText.appendQuoted(bytes.slice(method), to: &batch)
     batch.append(",\"host\":")
-    JSONText.append(host, to: &batch)
+    LogText.appendQuoted(bytes.slice(host), to: &batch)
     batch.append(",\"path\":")
-    JSONText.append(path, to: &batch)
-    batch.append(",\"route\":")
-    batch.append(route)
+    LogText.appendQuoted(bytes.slice(path), to: &batch)
+    if let route {
+      batch.append(",\"route\":")
+      batch.append(route)
+    }
     batch.append(",\"status\":")
     batch.append(decimal: line.status)
     if let reason = line.reason {
@@ -69,18 +74,23 @@ final class AccessLog {
       batch.append(reason)
       batch.append("\"")
     }
-    if !upstream.isEmpty {
+    if let would = line.wouldRefuse {
+      batch.append(",\"would_refuse\":\"")
+      batch.append(would)
+      batch.append("\"")
+    }
+    if let server {
       batch.append(",\"upstream\":\"")
-      batch.append(upstream)
+      server.appendText(to: &batch)
       batch.append("\",\"upstream_us\":")
-      batch.append(decimal: Int(line.upstreamMicroseconds))
+      batch.append(decimal: Int(line.upstreamNanoseconds / 1000))
     }
     batch.append(",\"bytes_in\":")
     batch.append(decimal: line.bytesIn)
     batch.append(",\"bytes_out\":")
     batch.append(decimal: line.bytesOut)
     batch.append(",\"duration_us\":")
-    batch.append(decimal: Int(line.durationMicroseconds))
+    batch.append(decimal: Int(line.durationNanoseconds / 1000))
     batch.append("}\n")
     if batch.overflowed {
       // No half lines: the line is taken back and counted.

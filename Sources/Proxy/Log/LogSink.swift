@@ -30,7 +30,7 @@ public final class LogSink: Sendable {
     backlog.add(count, ordering: .relaxed)
     queue.async {
       // A line that can't be written (disk full) is lost: there is nowhere better to tell it.
-      _ = self.file.write(lines)
+      try? self.file.write(lines.span)
       self.backlog.subtract(count, ordering: .relaxed)
     }
     return true

@@ -45,8 +45,8 @@ final class SlotTable<Element: AnyObject> {
   /// One more than the highest slot ever used.
   var slotCount: Int { elements.count }
 
-  /// Fills a slot with what `make` builds for the slot's token.
-  func insert(_ make: (UInt64) -> Element) -> Element {
+  /// Takes a free slot and returns its token; `fill` must follow before anything else is taken.
+  func reserve() -> UInt64 {
     let slot: Int
     if let reused = free.popLast() {
       slot = reused
@@ -55,10 +55,13 @@ final class SlotTable<Element: AnyObject> {
       elements.append(nil)
       generations.append(0)
     }
-    let element = make(Token.make(kind, generation: generations[slot], slot: slot))
-    elements[slot] = element
+    return Token.make(kind, generation: generations[slot], slot: slot)
+  }
+
+  /// Puts an element into the slot that `reserve` returned the token of.
+  func fill(_ token: UInt64, _ element: Element) {
+    elements[Token.slot(token)] = element
     count += 1
-    return element
   }
 
   /// The element that `token` was made for, or nil when it is gone.

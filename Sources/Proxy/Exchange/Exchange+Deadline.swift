@@ -1,0 +1,68 @@
+// Which clock runs against an exchange, and what happens when it runs out.
+
+import Policy
+
+extension Exchange {
+  /// Sets the connection's deadline by what is being waited for. Progress moves it; the wait for a
+  /// response head is counted from the end of the request.
+  func setDeadline(_ worker: Worker, _ client: ClientConnection) {
+    let limits = worker.snapshot.settings.limits
+    let wait = currentWait(client)
+    if wait == waitsFor
+      && (wait == .responseHead || wait == .upstreamConnect || wait == .revocation)
+    {
+      return
+    }
+    waitsFor = wait
+    let milliseconds: Int
+    switch wait {
+    case .requestHead: milliseconds = limits.headTimeoutMilliseconds
+    case .requestBody: milliseconds = limits.bodyTimeoutMilliseconds
+    case .upstreamConnect:
+      milliseconds = upstreamSettings(worker).connectTimeoutMilliseconds
+    case .upstreamWritable, .responseBody:
+      milliseconds = upstreamSettings(worker).bodyIdleTimeoutMilliseconds
+    case .responseHead: milliseconds = traffic(worker).responseHeadTimeoutMilliseconds
+    case .clientWritable: milliseconds = limits.sendTimeoutMilliseconds
+    case .revocation: milliseconds = Exchange.revocationWaitMilliseconds
+    }
+    worker.move(client, to: worker.deadline(inMilliseconds: milliseconds))
+  }
+
+  /// Longest time that a head is held for a revocation (DESIGN §5.5).
+  static let revocationWaitMilliseconds = 1_000
+
+  private func upstreamSettings(_ worker: Worker) -> UpstreamSettings {
+    worker.snapshot.settings.upstreams[traffic(worker).upstreamIndex]
+  }
+
+  private func currentWait(_ client: ClientConnection) -> Wait {
+    if !client.output.isEmpty { return .clientWritable }
+    switch responsePhase {
+    case .held: return .revocation
+    case .relaying: return .responseBody
+    case .complete: return .requestBody
+    case .none: return .requestBody
+    case .awaitingHead:
+      guard let connection = upstream else { return .responseHead }
+      if connection.phase == .connecting { return .upstreamConnect }
+      if !connection.output.isEmpty { return .upstreamWritable }
+      return requestPhase == .relaying ? .requestBody : .responseHead
+    }
+  }
+
+  /// The deadline has passed.
+  func deadlinePassed(_ worker: Worker, _ client: ClientConnection) {
+    switch waitsFor {
+    case .requestHead, .requestBody:
+      if responsePhase == .complete { return worker.abort(client, because: "request_timeout") }
+      failRequest(.requestTimeout, worker, client)
+    case .upstreamConnect: upstreamFailed(.connectTimedOut, worker, client)
+    case .upstreamWritable: upstreamFailed(.requestTimedOut, worker, client)
+    case .responseHead: upstreamFailed(.responseTimedOut, worker, client)
+    case .responseBody: upstreamFailed(.closedWithinResponse, worker, client)
+    case .clientWritable: worker.abort(client, because: "send_timeout")
+    case .revocation: revocationApplied(worker, client, isDurable: false)
+    }
+  }
+}

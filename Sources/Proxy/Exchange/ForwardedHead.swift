@@ -1,0 +1,108 @@
+// The request head as the upstream receives it.
+//
+// Field lines are copied in runs, so an ordinary head costs a few copies and not one a field. The
+// order of the rules matters: hop-by-hop fields go first (RFC 9110 §7.6.1), then the guard takes
+// every spelling of the names the gateway owns, and only then the gateway adds its own; so a client
+// can't name for removal what is added here (CVE-2021-32813, CVE-2024-45410).
+
+import Bytes
+import HTTPWire
+import Policy
+
+enum ForwardedHead {
+  /// Appends request line, fields and blank line. `input` holds the client's head. The
+  /// caller checks `overflowed`.
+  static func append(
+    _ exchange: Exchange, _ worker: Worker, _ client: ClientConnection,
+    _ input: borrowing ByteBuffer, to output: inout ByteBuffer
+  ) {
+    let head = exchange.head
+    let bytes = input.written
+    let policy = exchange.policy
+    output.append(bytes, head.methodRange)
+    output.append(UInt8(ascii: " "))
+    policy.appendTarget(head: head, bytes: bytes, to: &output)
+    output.append(" HTTP/1.1\r\n")
+    appendFields(exchange, worker, bytes, to: &output)
+    appendOwn(exchange, client, bytes, to: &output)
+    switch head.framing {
+    case .none, .untilClose:
+      // A method that usually has a body says that it has none (RFC 9110 §8.6).
+      if head.method == .post || head.method == .put || head.method == .patch {
+        output.append("Content-Length: 0\r\n")
+      }
+    case .length(let count):
+      output.append("Content-Length: ")
+      output.append(decimal: count)
+      output.append("\r\n")
+    case .chunked:
+      output.append("Transfer-Encoding: chunked\r\n")
+    }
+    output.append("\r\n")
+  }
+
+  /// Copies the client's fields but those that end here.
+  private static func appendFields(
+    _ exchange: Exchange, _ worker: Worker, _ bytes: Span<UInt8>, to output: inout ByteBuffer
+  ) {
+    let head = exchange.head
+    let set = worker.snapshot.policy
+    let settings = worker.snapshot.settings
+    let upstream = settings.routes[exchange.policy.routeIndex].upstreamIndex
+    let ownHost = settings.upstreams[upstream].upstreamHost
+    if let ownHost {
+      output.append("Host: ")
+      output.append(text: ownHost)
+      output.append("\r\n")
+    } else if head.authority.isEmpty {
+      // HTTP/1.0 may lack a Host; an HTTP/1.1 request must not (RFC 9112 §3.2).
+      output.append("Host:\r\n")
+    }
+    var runStart = 0
+    var runEnd = 0
+    for index in 0..<head.fieldCount {
+      let field = head.field(at: index)
+      let isKept: Bool
+      switch field.id {
+      case .contentLength, .transferEncoding, .expect: isKept = false
+      case .host: isKept = ownHost == nil
+      case .cookie:
+        // Cookies may hold tokens that the route does not read: the policy writes what is left.
+        exchange.policy.appendLine(field, bytes: bytes, to: &output)
+        continue
+      default:
+        isKept =
+          !field.isHopByHop
+          && !set.headerGuard.isGuarded(field, bytes: bytes)
+      }
+      guard isKept else { continue }
+      if field.line.lower == runEnd {
+        runEnd = field.line.upper
+      } else {
+        output.append(bytes.slice(from: runStart, to: runEnd))
+        runStart = field.line.lower
+        runEnd = field.line.upper
+      }
+    }
+    output.append(bytes.slice(from: runStart, to: runEnd))
+  }
+
+  /// Adds what only the gateway may say.
+  private static func appendOwn(
+    _ exchange: Exchange, _ client: ClientConnection, _ bytes: Span<UInt8>,
+    to output: inout ByteBuffer
+  ) {
+    output.append("X-Forwarded-For: ")
+    client.peer.appendIP(to: &output)
+    output.append("\r\nX-Forwarded-Proto: http\r\n")
+    if !exchange.head.authority.isEmpty {
+      output.append("X-Forwarded-Host: ")
+      output.append(bytes, exchange.head.authority)
+      output.append("\r\n")
+    }
+    output.append("X-Request-Id: ")
+    exchange.requestID.append(to: &output)
+    output.append("\r\n")
+    exchange.policy.appendIdentity(to: &output)
+  }
+}

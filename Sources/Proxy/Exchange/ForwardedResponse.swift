@@ -1,0 +1,105 @@
+// The response head as the client receives it.
+
+import Bytes
+import HTTPWire
+import Policy
+
+enum ForwardedResponse {
+  /// Appends the final head, parsed from the bytes of `input`: status line, filtered fields, our framing, CORS, connection.
+  static func append(
+    _ exchange: Exchange, _ worker: Worker, _ client: ClientConnection,
+    _ input: borrowing ByteBuffer
+  ) {
+    let head = exchange.responseHead
+    let bytes = input.written
+    appendStatusLine(head, bytes, to: &client.output)
+    appendFields(exchange, worker, head, bytes, to: &client.output)
+    exchange.policy.appendCORS(
+      set: worker.snapshot.policy, bytes: client.input.written, to: &client.output)
+    appendFraming(exchange, head, bytes, to: &client.output)
+    if exchange.mustClose {
+      client.output.append("Connection: close\r\n")
+    } else if !exchange.head.isHTTP11 {
+      client.output.append("Connection: keep-alive\r\n")
+    }
+    client.output.append("\r\n")
+  }
+
+  /// Appends an interim head (103 and its like) as it came, hop-by-hop fields aside.
+  static func appendInterim(
+    _ exchange: Exchange, _ worker: Worker, _ client: ClientConnection,
+    _ input: borrowing ByteBuffer
+  ) {
+    client.output.acquire(from: worker.blocks)
+    let head = exchange.responseHead
+    let bytes = input.written
+    let start = client.output.writerIndex
+    appendStatusLine(head, bytes, to: &client.output)
+    appendFields(exchange, worker, head, bytes, to: &client.output)
+    client.output.append("\r\n")
+    // Interim answers are advice: one that does not fit is left out.
+    if client.output.overflowed {
+      client.output.rewind(to: start)
+      client.output.clearOverflow()
+    }
+  }
+
+  private static func appendStatusLine(
+    _ head: ResponseHead, _ bytes: Span<UInt8>, to output: inout ByteBuffer
+  ) {
+    output.append("HTTP/1.1 ")
+    output.append(decimal: head.status)
+    output.append(UInt8(ascii: " "))
+    output.append(bytes, head.reason)
+    output.append("\r\n")
+  }
+
+  private static func appendFields(
+    _ exchange: Exchange, _ worker: Worker, _ head: ResponseHead, _ bytes: Span<UInt8>,
+    to output: inout ByteBuffer
+  ) {
+    let ownsCORS = exchange.policy.replacesCORS
+    var runStart = 0
+    var runEnd = 0
+    for index in 0..<head.fieldCount {
+      let field = head.field(at: index)
+      switch field.id {
+      case .contentLength, .transferEncoding: continue
+      case .accessControl, .accessControlRequestMethod, .accessControlRequestHeaders:
+        if ownsCORS { continue }
+      default: break
+      }
+      if field.isHopByHop { continue }
+      if field.line.lower == runEnd {
+        runEnd = field.line.upper
+      } else {
+        output.append(bytes.slice(from: runStart, to: runEnd))
+        runStart = field.line.lower
+        runEnd = field.line.upper
+      }
+    }
+    output.append(bytes.slice(from: runStart, to: runEnd))
+  }
+
+  /// Says how the body is framed. An answer to HEAD and a 304 keep the length that the upstream told
+  /// (RFC 9110 §8.6); 204 has none.
+  private static func appendFraming(
+    _ exchange: Exchange, _ head: ResponseHead, _ bytes: Span<UInt8>, to output: inout ByteBuffer
+  ) {
+    switch exchange.responseFraming {
+    case .length(let count):
+      output.append("Content-Length: ")
+      output.append(decimal: count)
+      output.append("\r\n")
+    case .chunked:
+      output.append("Transfer-Encoding: chunked\r\n")
+    case .untilClose:
+      break
+    case .none:
+      guard let told = head.announcedLength, head.status != 204 else { return }
+      output.append("Content-Length: ")
+      output.append(decimal: told)
+      output.append("\r\n")
+    }
+  }
+}

@@ -1,0 +1,33 @@
+// One configuration, compiled: what every worker reads and nobody changes.
+
+import EventLoop
+import Policy
+
+/// An immutable configuration as the workers use it. Any thread.
+public final class Snapshot: Sendable {
+  /// Who may do what: routes, realms, identity, CORS, limits.
+  public let policy: PolicySet
+  /// Listeners, timeouts, sizes.
+  public let settings: GatewaySettings
+  /// The servers of each upstream, names resolved, in the order of `settings.upstreams`.
+  public let servers: [[UpstreamServer]]
+  /// `settings.routes[n].label` as a JSON string, for the access log.
+  let routeLabels: [[UInt8]]
+
+  /// Makes a snapshot; `servers` has one list for each upstream of `settings`.
+  public init(policy: PolicySet, settings: GatewaySettings, servers: [[UpstreamServer]]) {
+    precondition(servers.count == settings.upstreams.count)
+    self.policy = policy
+    self.settings = settings
+    self.servers = servers
+    routeLabels = settings.routes.map { LogText.quoted($0.label) }
+  }
+
+  /// Size of the blocks that connections borrow: two heads of the largest allowed size fit (one as
+  /// received, one as rewritten), and never less than 64 KiB.
+  var blockBytes: Int {
+    max(
+      64 << 10,
+      2 * max(settings.limits.headBytesMaximum, settings.limits.responseHeadBytesMaximum))
+  }
+}

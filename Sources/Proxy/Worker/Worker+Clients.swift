@@ -1,0 +1,271 @@
+// What a worker does with its client connections: accept, read heads, serve, close.
+
+import Bytes
+import EventLoop
+import HTTPWire
+import Policy
+import Transport
+
+extension Worker {
+  /// How long a closed connection's client is listened to, in milliseconds: the answer on its way
+  /// must not be destroyed by a reset.
+  static let lingerMilliseconds = 1_000
+
+  // MARK: Accepting
+
+  /// Accepts waiting clients.
+  func accept(listener slot: Int) {
+    for _ in 0..<Worker.acceptMaximum {
+      guard clients.count < snapshot.settings.limits.connectionCountMaximum else {
+        return pauseAccepting()
+      }
+      switch listeners.accept(slot) {
+      case .accepted(let socket, let peer):
+        admit(socket, peer, listener: slot)
+      case .wouldBlock:
+        return
+      case .exhausted:
+        return pauseAccepting()
+      case .failed:
+        continue
+      }
+    }
+  }
+
+  private func admit(_ socket: consuming Socket, _ peer: SocketAddress, listener: Int) {
+    counters.connectionsAccepted += 1
+    let token = clients.reserve()
+    let client = ClientConnection(
+      token: token, peer: peer, listener: listener, stream: ByteStream(plain: socket))
+    clients.fill(token, client)
+    do throws(SystemError) {
+      try client.stream.register(with: poller, token: client.token)
+    } catch {
+      return close(client)
+    }
+    move(client, to: deadline(inMilliseconds: snapshot.settings.limits.headTimeoutMilliseconds))
+    serve(client)
+  }
+
+  /// Stops accepting for a while: descriptors or connections have run out; whoever is in goes on.
+  private func pauseAccepting() {
+    counters.acceptPauses += 1
+    listeners.pause(poller)
+    timers.schedule(
+      Token.make(.listener, slot: 0), deadlineNanoseconds: now + Worker.acceptPauseNanoseconds)
+  }
+
+  /// Accepts again after a pause.
+  func resumeAccepting() {
+    guard !isDraining else { return }
+    do throws(SystemError) {
+      try listeners.resume(poller)
+    } catch {
+      pauseAccepting()
+    }
+  }
+
+  // MARK: Serving
+
+  /// Does everything that can be done now for a client connection.
+  func serve(_ client: ClientConnection) {
+    for _ in 0..<Worker.turnMaximum {
+      switch client.phase {
+      case .awaitingRequest:
+        guard awaitHead(client) else { return }
+      case .inExchange:
+        guard let exchange = client.exchange else { return }
+        switch exchange.advance(self, client) {
+        case .waiting, .closed, .yielded: return
+        case .finished: endExchange(exchange, client)
+        }
+      case .lingering:
+        return linger(client)
+      case .closed:
+        return
+      }
+    }
+    queue(client)
+  }
+
+  /// Stage 2 and 3: reads until a head is complete. False when there is none yet.
+  private func awaitHead(_ client: ClientConnection) -> Bool {
+    guard client.flush() else {
+      close(client)
+      return false
+    }
+    // One answer at a time: a client that doesn't read its answers gets no further ones.
+    guard client.output.isEmpty else {
+      move(client, to: deadline(inMilliseconds: snapshot.settings.limits.sendTimeoutMilliseconds))
+      return false
+    }
+    while true {
+      if !client.input.isEmpty {
+        if let exchange = parseHead(client) {
+          client.phase = .inExchange
+          exchange.begin(self, client)
+          return true
+        }
+        if client.phase != .awaitingRequest { return true }
+      }
+      switch client.readOnce(blocks) {
+      case .bytes: continue
+      case .nothing:
+        restBetweenRequests(client)
+        return false
+      case .ended, .failed:
+        close(client)
+        return false
+      }
+    }
+  }
+
+  /// Parses what has come. Nil when the head isn't complete or was refused.
+  private func parseHead(_ client: ClientConnection) -> Exchange? {
+    let exchange: Exchange
+    if let begun = client.exchange {
+      exchange = begun
+    } else {
+      exchange = takeExchange()
+      client.exchange = exchange
+      exchange.startedAt = now
+      if client.input.writableCount == 0 { client.input.compact() }
+    }
+    switch exchange.head.parse(
+      client.input.written, from: client.input.readerIndex, limits: requestHeadLimits)
+    {
+    case .complete:
+      return exchange
+    case .malformed(let fault, _):
+      refuseHead(.malformed(fault), exchange, client)
+      return nil
+    case .needsMore:
+      if client.input.writableCount == 0 {
+        // The head began behind an earlier request: it moves to the front and is read anew.
+        exchange.head.reset()
+        client.input.compact()
+      }
+      return nil
+    }
+  }
+
+  /// A head that can't be read in exactly one way is never repaired: answer and close.
+  func refuseHead(_ refusal: Refusal, _ exchange: Exchange, _ client: ClientConnection) {
+    counters.requestsMalformed += 1
+    client.phase = .inExchange
+    exchange.mustClose = true
+    exchange.requestID = makeRequestID()
+    exchange.policy.refuse(refusal)
+    exchange.answerHere(self, client)
+  }
+
+  /// Nothing more to read: an idle connection gives back what it borrowed, a begun head keeps its
+  /// deadline from its first byte on, whatever trickles in.
+  private func restBetweenRequests(_ client: ClientConnection) {
+    let limits = snapshot.settings.limits
+    guard let exchange = client.exchange else {
+      client.releaseIdleBuffers(blocks)
+      if client.requestsServed > 0 {
+        move(client, to: deadline(inMilliseconds: limits.idleTimeoutMilliseconds))
+      }
+      if isDraining { close(client) }
+      return
+    }
+    if !client.headDeadlineSet {
+      client.headDeadlineSet = true
+      move(
+        client,
+        to: exchange.startedAt + Int64(limits.headTimeoutMilliseconds) * 1_000_000)
+    }
+  }
+
+  /// The answer is complete and in the output buffer.
+  private func endExchange(_ exchange: Exchange, _ client: ClientConnection) {
+    let mustClose = exchange.mustClose
+    exchange.finish(self, client)
+    client.exchange = nil
+    client.headDeadlineSet = false
+    give(exchange)
+    if client.input.isEmpty { client.input.clear() }
+    client.phase = .awaitingRequest
+    if mustClose { beginLingering(client) }
+  }
+
+  // MARK: Ending
+
+  /// A client's deadline has passed.
+  func deadlinePassed(_ client: ClientConnection) {
+    switch client.phase {
+    case .awaitingRequest:
+      if let exchange = client.exchange, !client.input.isEmpty, client.output.isEmpty {
+        refuseHead(.requestTimeout, exchange, client)
+        serve(client)
+      } else {
+        close(client)
+      }
+    case .inExchange:
+      client.exchange?.deadlinePassed(self, client)
+      serve(client)
+    case .lingering, .closed:
+      close(client)
+    }
+  }
+
+  /// Sends what is left, says that nothing follows, and listens for a moment.
+  private func beginLingering(_ client: ClientConnection) {
+    client.phase = .lingering
+    move(client, to: deadline(inMilliseconds: Worker.lingerMilliseconds))
+  }
+
+  private func linger(_ client: ClientConnection) {
+    guard client.flush() else { return close(client) }
+    guard client.output.isEmpty else {
+      return move(
+        client, to: deadline(inMilliseconds: snapshot.settings.limits.sendTimeoutMilliseconds))
+    }
+    if !client.writeEnded {
+      client.writeEnded = true
+      client.stream.shutdownWrite()
+      client.output.release(to: blocks)
+      move(client, to: deadline(inMilliseconds: Worker.lingerMilliseconds))
+    }
+    for _ in 0..<Worker.turnMaximum {
+      client.input.clear()
+      switch client.readOnce(blocks) {
+      case .bytes: continue
+      case .nothing:
+        client.input.release(to: blocks)
+        return
+      case .ended, .failed: return close(client)
+      }
+    }
+    queue(client)
+  }
+
+  /// Ends an exchange in the middle and drops the connection: the client must see that the answer is
+  /// not whole.
+  func abort(_ client: ClientConnection, because reason: StaticString) {
+    if let exchange = client.exchange, client.phase == .inExchange {
+      if exchange.reason == nil { exchange.reason = reason }
+      exchange.policy.learnFailure(gatekeeper)
+      exchange.mustClose = true
+      exchange.finish(self, client)
+    }
+    client.stream.resetOnClose()
+    close(client)
+  }
+
+  /// Closes a client connection and gives everything back.
+  func close(_ client: ClientConnection) {
+    guard client.phase != .closed else { return }
+    client.phase = .closed
+    if let exchange = client.exchange {
+      client.exchange = nil
+      exchange.releaseUpstream(self)
+      give(exchange)
+    }
+    client.releaseBuffers(blocks)
+    clients.remove(client.token)
+    client.stream.close()
+  }
+}

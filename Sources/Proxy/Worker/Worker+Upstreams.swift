@@ -1,0 +1,49 @@
+// What a worker does with its upstream connections: open, keep, close.
+
+import EventLoop
+import Transport
+
+extension Worker {
+  /// Opens a connection; nil when not even the attempt could be made.
+  func openUpstream(_ upstream: Int, server: Int) -> UpstreamConnection? {
+    let address = pools[upstream].address(of: server)
+    do throws(SystemError) {
+      let stream = try ByteStream.connect(to: address)
+      let token = upstreams.reserve()
+      let connection = UpstreamConnection(
+        token: token, upstream: upstream, server: server, stream: stream)
+      upstreams.fill(token, connection)
+      do throws(SystemError) {
+        try connection.stream.register(with: poller, token: connection.token)
+      } catch {
+        close(connection)
+        return nil
+      }
+      counters.upstreamConnects += 1
+      return connection
+    } catch {
+      return nil
+    }
+  }
+
+  /// Keeps a connection whose answer is complete for the next request.
+  func park(_ connection: UpstreamConnection) {
+    connection.releaseBuffers(blocks)
+    connection.client = 0
+    let upstream = snapshot.settings.upstreams[connection.upstream]
+    guard !isDraining, pools[connection.upstream].keep(connection) else {
+      return close(connection)
+    }
+    connection.phase = .idle
+    move(connection, to: deadline(inMilliseconds: upstream.keepIdleMilliseconds))
+  }
+
+  /// Closes an upstream connection that is in no pool.
+  func close(_ connection: UpstreamConnection) {
+    guard connection.phase != .closed else { return }
+    connection.phase = .closed
+    connection.releaseBuffers(blocks)
+    upstreams.remove(connection.token)
+    connection.stream.close()
+  }
+}

@@ -1,0 +1,333 @@
+// One worker: one thread, one epoll, its own listeners, connections, pools, caches and counters.
+//
+// The loop is pulled: waiting fills an array of events, timers give tokens back, and this file
+// switches over them. Nothing registers a handler. Everything reachable from here belongs to this
+// thread; what crosses comes and goes as messages (`Messages.swift`), with two named exceptions: the
+// revocation table and the limit tables, which are shared by all workers.
+
+import Bytes
+import EventLoop
+import HTTPWire
+import Policy
+import Transport
+
+/// The loop of one worker thread. Made and run on that thread.
+public final class Worker {
+  /// Turns of one connection before the others get theirs.
+  static let turnMaximum = 32
+  /// Clients accepted per event, so that a flood of connects doesn't starve those who are in.
+  static let acceptMaximum = 64
+  /// Room below which a buffer is flushed before more is relayed: larger than any chunk line, trailer
+  /// or interim head that has to fit in one piece.
+  static let roomMinimum = 8 << 10
+  /// How long accepting pauses when descriptors have run out, in nanoseconds.
+  static let acceptPauseNanoseconds: Int64 = 100_000_000
+  /// Blocks that a worker keeps for reuse (at 64 KiB each, untouched pages cost nothing).
+  static let blocksKept = 64
+
+  let index: Int
+  let snapshot: Snapshot
+  let poller: Poller
+  let timers: TimerWheel
+  let mailbox: Mailbox<WorkerMessage>
+  let control: Mailbox<ControlMessage>
+  let gatekeeper: Gatekeeper
+  let blocks: BufferPool
+  let clients = SlotTable<ClientConnection>(kind: .client)
+  let upstreams = SlotTable<UpstreamConnection>(kind: .upstream)
+  let pools: [UpstreamPool]
+  let accessLog: AccessLog
+  let requestHeadLimits: HeadLimits
+  let responseHeadLimits: HeadLimits
+  var listeners: ListenerSet
+  var counters = Counters()
+
+  /// Time of this wake-up: read once, passed down.
+  private(set) var now: Int64 = 0
+  private(set) var epochMilliseconds: Int64 = 0
+
+  private var freeExchanges: [Exchange] = []
+  private var requestIDs = RequestIDSource()
+  private var exchangeSerial: UInt64 = 0
+  /// Connections that used up their turns and have more to do.
+  private var queued: [UInt64] = []
+  private var messages: [WorkerMessage] = []
+  private var fired: [UInt64] = []
+  /// When draining must end, once it has begun.
+  private var drainDeadline: Int64?
+
+  /// Makes a worker on the calling thread.
+  public init(_ start: WorkerStart) throws(SystemError) {
+    index = start.index
+    snapshot = start.snapshot
+    mailbox = start.mailbox
+    control = start.control
+    gatekeeper = start.makeGatekeeper()
+    let settings = start.snapshot.settings
+    blocks = BufferPool(blockBytes: start.snapshot.blockBytes, keptMaximum: Worker.blocksKept)
+    pools = start.snapshot.servers.indices.map {
+      UpstreamPool(
+        servers: start.snapshot.servers[$0],
+        idleMaximum: settings.upstreams[$0].keepIdleCountMaximum)
+    }
+    accessLog = AccessLog(sink: start.accessLog)
+    let limits = settings.limits
+    requestHeadLimits = HeadLimits(
+      targetBytesMaximum: limits.targetBytesMaximum, headBytesMaximum: limits.headBytesMaximum,
+      fieldCountMaximum: limits.fieldCountMaximum)
+    responseHeadLimits = HeadLimits(
+      targetBytesMaximum: limits.targetBytesMaximum,
+      headBytesMaximum: limits.responseHeadBytesMaximum,
+      fieldCountMaximum: limits.fieldCountMaximum)
+    now = Clock.monotonicNanoseconds()
+    epochMilliseconds = Clock.realtimeMilliseconds()
+    poller = try Poller()
+    timers = TimerWheel(nowNanoseconds: now)
+    listeners = ListenerSet(start.listeners)
+    try poller.add(mailbox, token: Token.make(.mailbox, slot: 0))
+    try listeners.resume(poller)
+  }
+
+  /// Serves until told to drain and done with it.
+  public func run() {
+    while !isFinished {
+      let timeout = queued.isEmpty ? waitMilliseconds : 0
+      let count = poller.wait(timeoutMilliseconds: timeout)
+      now = Clock.monotonicNanoseconds()
+      epochMilliseconds = Clock.realtimeMilliseconds()
+      for index in 0..<count { handle(poller.event(at: index)) }
+      handleTimers()
+      handleQueued()
+      if let due = accessLog.flushDue, due <= now { accessLog.flush() }
+    }
+    accessLog.flush()
+    control.send(.counters(worker: index, serial: 0, reportedCounters))
+    control.send(.workerEnded(index: index))
+  }
+
+  // MARK: Time
+
+  /// The time as the policy sees it.
+  var policyTime: PolicyTime {
+    PolicyTime(monotonicNanoseconds: now, epochSeconds: epochSeconds)
+  }
+
+  var epochSeconds: Int64 { epochMilliseconds / 1000 }
+
+  /// A deadline that is `milliseconds` away; 0 means none.
+  func deadline(inMilliseconds milliseconds: Int) -> Int64 {
+    milliseconds == 0 ? Deadline.never : now + Int64(milliseconds) * 1_000_000
+  }
+
+  private var waitMilliseconds: Int {
+    var wait = timers.timeoutMilliseconds(nowNanoseconds: now)
+    if let due = accessLog.flushDue {
+      let left = Int(max(0, due - now) / 1_000_000) + 1
+      wait = wait < 0 ? left : min(wait, left)
+    }
+    return wait
+  }
+
+  /// Moves a client connection's deadline.
+  func move(_ client: ClientConnection, to due: Int64) {
+    if let armAt = client.deadline.move(to: due, now: now) {
+      timers.schedule(client.token, deadlineNanoseconds: armAt)
+    }
+  }
+
+  /// Moves an upstream connection's deadline.
+  func move(_ connection: UpstreamConnection, to due: Int64) {
+    if let armAt = connection.deadline.move(to: due, now: now) {
+      timers.schedule(connection.token, deadlineNanoseconds: armAt)
+    }
+  }
+
+  // MARK: Events
+
+  private func handle(_ event: PollEvent) {
+    switch Token.kind(event.token) {
+    case .client:
+      guard let client = clients.find(event.token) else { return }
+      if event.isReadable { client.mayRead = true }
+      if event.isWritable { client.mayWrite = true }
+      if event.isHangup {
+        client.hangupSeen = true
+        client.mayRead = true
+      }
+      serve(client)
+    case .upstream:
+      guard let connection = upstreams.find(event.token) else { return }
+      handle(event, connection)
+    case .listener:
+      accept(listener: Token.slot(event.token))
+    case .mailbox:
+      handleMessages()
+    case .housekeeping, nil:
+      break
+    }
+  }
+
+  private func handle(_ event: PollEvent, _ connection: UpstreamConnection) {
+    if event.isReadable { connection.mayRead = true }
+    if event.isWritable { connection.mayWrite = true }
+    if event.isHangup {
+      connection.hangupSeen = true
+      connection.mayRead = true
+    }
+    switch connection.phase {
+    case .connecting:
+      if event.isHangup, connection.stream.pendingError() != 0 {
+        // Reading tells the exchange that the connection failed.
+      } else if event.isWritable || event.isReadable {
+        connection.phase = .busy
+      }
+      serveClient(of: connection)
+    case .busy:
+      serveClient(of: connection)
+    case .idle:
+      // Whatever an idle connection says, it is of no use any more: a close, or bytes that nobody
+      // asked for, which must never become the next request's answer.
+      if event.isReadable || event.isHangup {
+        pools[connection.upstream].forget(connection)
+        close(connection)
+      }
+    case .closed:
+      break
+    }
+  }
+
+  private func serveClient(of connection: UpstreamConnection) {
+    guard let client = clients.find(connection.client) else { return close(connection) }
+    serve(client)
+  }
+
+  private func handleTimers() {
+    fired.removeAll(keepingCapacity: true)
+    timers.advance(toNanoseconds: now, into: &fired)
+    for token in fired {
+      switch Token.kind(token) {
+      case .client:
+        guard let client = clients.find(token) else { continue }
+        let outcome = client.deadline.fired(now: now)
+        if let armAt = outcome.rearmAt { timers.schedule(token, deadlineNanoseconds: armAt) }
+        if outcome.passed { deadlinePassed(client) }
+      case .upstream:
+        guard let connection = upstreams.find(token) else { continue }
+        let outcome = connection.deadline.fired(now: now)
+        if let armAt = outcome.rearmAt { timers.schedule(token, deadlineNanoseconds: armAt) }
+        if outcome.passed, connection.phase == .idle {
+          pools[connection.upstream].forget(connection)
+          close(connection)
+        }
+      case .listener:
+        resumeAccepting()
+      case .housekeeping:
+        cutOff()
+      case .mailbox, nil:
+        break
+      }
+    }
+  }
+
+  private func handleQueued() {
+    guard !queued.isEmpty else { return }
+    let tokens = queued
+    queued.removeAll(keepingCapacity: true)
+    for token in tokens {
+      guard let client = clients.find(token) else { continue }
+      client.isQueued = false
+      serve(client)
+    }
+  }
+
+  /// Lets a connection go on in the next turn of the loop.
+  func queue(_ client: ClientConnection) {
+    guard !client.isQueued else { return }
+    client.isQueued = true
+    queued.append(client.token)
+  }
+
+  private func handleMessages() {
+    messages.removeAll(keepingCapacity: true)
+    mailbox.drain(into: &messages)
+    for message in messages {
+      switch message {
+      case .drain(let deadline):
+        drain(until: deadline)
+      case .revocationApplied(let ticket, let isDurable):
+        guard let client = clients.find(ticket.client), let exchange = client.exchange,
+          exchange.serial == ticket.exchange
+        else { continue }
+        exchange.revocationApplied(self, client, isDurable: isDurable)
+        serve(client)
+      case .reportCounters(let serial):
+        control.send(.counters(worker: index, serial: serial, reportedCounters))
+      }
+    }
+  }
+
+  private var reportedCounters: Counters {
+    var report = counters
+    report.connectionsOpen = UInt64(clients.count)
+    report.logLinesDropped = accessLog.droppedLines
+    return report
+  }
+
+  // MARK: Exchanges
+
+  /// An exchange from the free list.
+  func takeExchange() -> Exchange {
+    exchangeSerial &+= 1
+    let exchange = freeExchanges.popLast() ?? Exchange()
+    exchange.serial = exchangeSerial
+    return exchange
+  }
+
+  /// Gives an exchange back.
+  func give(_ exchange: Exchange) {
+    exchange.heldBody.release(to: blocks)
+    exchange.reset()
+    if freeExchanges.count < Worker.blocksKept { freeExchanges.append(exchange) }
+  }
+
+  func makeRequestID() -> RequestID { requestIDs.make() }
+
+  /// Asks the control loop to apply revocations; the exchange's head is held until the answer.
+  func revoke(_ entries: [RevocationEntry], for exchange: Exchange, _ client: ClientConnection) {
+    let ticket = RevocationTicket(worker: index, client: client.token, exchange: exchange.serial)
+    if !control.send(.revoke(entries: entries, ticket: ticket)) {
+      // A control loop that is that far behind is broken: the head's own deadline tells.
+      counters.revocationsNotDurable += 1
+    }
+  }
+
+  // MARK: Stopping
+
+  /// True from the moment the worker was told to stop.
+  var isDraining: Bool { drainDeadline != nil }
+
+  private var isFinished: Bool { isDraining && clients.count == 0 }
+
+  private func drain(until deadline: Int64) {
+    guard drainDeadline == nil else { return }
+    drainDeadline = deadline
+    listeners.close(poller)
+    timers.schedule(Token.make(.housekeeping, slot: 0), deadlineNanoseconds: deadline)
+    for slot in 0..<clients.slotCount {
+      guard let client = clients.element(at: slot) else { continue }
+      if client.phase == .awaitingRequest && client.input.isEmpty && client.output.isEmpty {
+        // A request that is already in the kernel's buffer was sent in time and is served.
+        serve(client)
+        if client.phase == .awaitingRequest && client.input.isEmpty { close(client) }
+      }
+    }
+  }
+
+  /// The bound on draining has passed: what is left is cut off.
+  private func cutOff() {
+    guard isDraining else { return }
+    for slot in 0..<clients.slotCount {
+      if let client = clients.element(at: slot) { abort(client, because: "shutdown") }
+    }
+  }
+}
