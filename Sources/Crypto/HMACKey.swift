@@ -6,8 +6,8 @@
 // A MAC copies both contexts to the stack, so that it costs the hash of the message plus one block
 // and allocates nothing. Going through EVP_MAC instead would fetch and allocate for every token.
 //
-// The two contexts are worth as much as the key, so their block is wiped on release too. Any thread:
-// immutable after init.
+// The two contexts are worth as much as the key, so their block is wiped on release too. Any
+// thread: immutable after init.
 
 import Bytes
 import COpenSSL

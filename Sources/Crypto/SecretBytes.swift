@@ -1,8 +1,8 @@
 // Key material at rest in memory.
 //
-// The bytes are written once, before anyone else sees the object, and wiped when the last owner lets
-// go. Nothing here turns them into text: no description, no reflection. What it can't do: wipe the
-// copies that others made (an environment variable, a configuration file's text).
+// The bytes are written once, before anyone else sees the object, and wiped when the last owner
+// lets go. Nothing here turns them into text: no description, no reflection. What it can't do: wipe
+// the copies that others made (an environment variable, a configuration file's text).
 //
 // Any thread: immutable after init.
 

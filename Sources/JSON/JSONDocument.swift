@@ -1,8 +1,8 @@
 // A parsed JSON text as a flat table of rows, for reading without allocation.
 //
-// The rows hold offsets, not bytes: every question takes the text again, and it must be the text that
-// was parsed. Rows are named by index; 0 is the outermost value. Row `n`'s first child is `n + 1`,
-// what follows its subtree is `next(n)`; a member is a name row followed by its value row.
+// The rows hold offsets, not bytes: every question takes the text again, and it must be the text
+// that was parsed. Rows are named by index; 0 is the outermost value. Row `n`'s first child is `n +
+// 1`, what follows its subtree is `next(n)`; a member is a name row followed by its value row.
 //
 // Reused for one text after another: warm, parsing allocates nothing. Any one thread.
 
@@ -184,7 +184,8 @@ public final class JSONDocument {
   public func text(_ node: Int, in text: Span<UInt8>) -> String? {
     guard kind(node) == .string else { return nil }
     var buffer = ByteBuffer(capacity: Swift.max(nodes[node].range.count, 1))
-    // Unescaping never makes a text longer: `\n` is one byte for two, `\uXXXX` at most three for six.
+    // Unescaping never makes a text longer: `\n` is one byte for two, `\uXXXX` at most three for
+    // six.
     _ = append(string: node, in: text, to: &buffer)
     return String(lossy: buffer.readable)
   }

@@ -3,8 +3,8 @@
 //     {"a": [1, 2]}   becomes   object | "a" | array | 1 | 2      one row each, in text order;
 //                                                                 a row knows where its subtree ends
 //
-// The open containers form a chain through the rows themselves: while a container is open its `next`
-// holds its parent, afterwards the row behind its subtree. So nesting costs no stack.
+// The open containers form a chain through the rows themselves: while a container is open its
+// `next` holds its parent, afterwards the row behind its subtree. So nesting costs no stack.
 //
 // Two members with one name are refused rather than resolved: the backend's parser may pick the
 // other one (PEERS §4.3).

@@ -1,7 +1,7 @@
 // Writing JSON strings: log lines, answers, tools.
 //
-// Bytes that aren't UTF-8 become U+FFFD, so that whatever a peer sent, a log line stays JSON. DEL and
-// the C1 controls are escaped too: a terminal that shows a log must not obey it.
+// Bytes that aren't UTF-8 become U+FFFD, so that whatever a peer sent, a log line stays JSON. DEL
+// and the C1 controls are escaped too: a terminal that shows a log must not obey it.
 
 import Bytes
 

@@ -1,8 +1,8 @@
 // Why a credential was not enough: the closed list of DESIGN §5.1.
 //
 // The same word stands in the answer, the access log, the audit log and the metric, so that a
-// question about a refused request has one answer everywhere. A new case doesn't compile until every
-// switch over it names it.
+// question about a refused request has one answer everywhere. A new case doesn't compile until
+// every switch over it names it.
 
 /// Why a request's credential was refused.
 public enum DenialReason: UInt8, Sendable, CaseIterable {

@@ -64,8 +64,8 @@ public final class Realm: Sendable {
     rules(tokenClass).lifetimeSeconds
   }
 
-  /// How long a revocation must be kept when nothing is known about the token: the longest lifetime,
-  /// nil when a class has no limit.
+  /// How long a revocation must be kept when nothing is known about the token: the longest
+  /// lifetime, nil when a class has no limit.
   public var longestLifetimeSeconds: Int64? {
     guard let access = access.lifetimeSeconds else { return nil }
     guard hasRefreshClass else { return access }
@@ -113,6 +113,7 @@ private struct RealmCheck {
       faults.append(RealmFault(kind: .badLeeway, tokenClass: nil))
     }
     checkLifetime(definition.access, .access)
+    checkTypes()
     let access = secret(definition.access, .access)
     guard let refresh = definition.refresh else {
       return access.map {
@@ -142,6 +143,19 @@ private struct RealmCheck {
     guard let lifetime = rules.lifetimeSeconds else { return }
     if lifetime < 1 || lifetime > Self.lifetimeSecondsMaximum {
       faults.append(RealmFault(kind: .badLifetime, tokenClass: tokenClass))
+    }
+  }
+
+  /// `type: refresh` is never an access token and `type: access` never a refresh token, in any
+  /// letter case; a class that required such a type would refuse everything.
+  private mutating func checkTypes() {
+    let access = definition.access.requiredType?.lowercased()
+    let refresh = definition.refresh?.requiredType?.lowercased()
+    if access == "refresh" || access == "" {
+      faults.append(RealmFault(kind: .contradictoryType, tokenClass: .access))
+    }
+    if refresh == "access" || refresh == "" || (refresh != nil && refresh == access) {
+      faults.append(RealmFault(kind: .contradictoryType, tokenClass: .refresh))
     }
   }
 

@@ -94,6 +94,8 @@ public struct RealmFault: Sendable, Equatable {
     case badLifetime
     /// A leeway below zero or above an hour.
     case badLeeway
+    /// A required `type` that says the other class, or both classes requiring the same one.
+    case contradictoryType
   }
 
   /// What is wrong.
@@ -108,6 +110,7 @@ public struct RealmFault: Sendable, Equatable {
     case .undecodableSecret: "encoding"
     case .badLifetime: "lifetime"
     case .badLeeway: "leeway"
+    case .contradictoryType: "type"
     }
   }
 
@@ -124,6 +127,7 @@ public struct RealmFault: Sendable, Equatable {
       "access and refresh secret are equal; preset nest-dual-secret needs two different ones"
     case .badLifetime: "the lifetime must be between 1 second and 100 years"
     case .badLeeway: "the leeway must be between 0 and 1 hour"
+    case .contradictoryType: "no token can be of this type and of this class"
     }
   }
 
@@ -135,6 +139,8 @@ public struct RealmFault: Sendable, Equatable {
     case .undecodableSecret: "`encoding raw` takes the text as it is, as the backends do"
     case .equalSecrets: "give the classes different secrets, or use preset single-secret"
     case .badLifetime, .badLeeway: "durations are written like 30s, 15m, 7d"
+    case .contradictoryType:
+      "`refresh` is never an access token's type, nor `access` a refresh token's"
     }
   }
 
@@ -142,7 +148,8 @@ public struct RealmFault: Sendable, Equatable {
   public var isWeakness: Bool {
     switch kind {
     case .shortSecret, .knownSecret: true
-    case .missingSecret, .emptySecret, .undecodableSecret, .equalSecrets, .badLifetime, .badLeeway:
+    case .missingSecret, .emptySecret, .undecodableSecret, .equalSecrets, .badLifetime,
+      .badLeeway, .contradictoryType:
       false
     }
   }

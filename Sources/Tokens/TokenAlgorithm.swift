@@ -1,8 +1,8 @@
 // Signature algorithms and the keys that fix them.
 //
 // The algorithm comes from the key, never from the token (RFC 8725 §3.1; CVE-2015-9235 and its
-// descendants): a token only gets to match a key's algorithm. More families (RSA, ECDSA, EdDSA) join
-// as cases of `KeyMaterial`; whatever switches over it stops compiling until it knows them.
+// descendants): a token only gets to match a key's algorithm. More families (RSA, ECDSA, EdDSA)
+// join as cases of `KeyMaterial`; whatever switches over it stops compiling until it knows them.
 
 import Bytes
 import Crypto
@@ -67,10 +67,10 @@ final class VerificationKey: Sendable {
     material = .mac(HMACKey(algorithm.macAlgorithm, secret: secret))
   }
 
-  /// True when `signature` over `signingInput` was made with this key.
-  func verifies(_ signature: Span<UInt8>, over signingInput: Span<UInt8>) -> Bool {
+  /// True when the readable bytes of `signature` were made over `signingInput` with this key.
+  func verifies(_ signature: borrowing ByteBuffer, over signingInput: Span<UInt8>) -> Bool {
     switch material {
-    case .mac(let key): key.verify(signature, of: signingInput)
+    case .mac(let key): key.verify(signature.readable, of: signingInput)
     }
   }
 }

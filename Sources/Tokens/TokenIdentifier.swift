@@ -1,8 +1,8 @@
 // The name of a token in the revocation table, the journal and the audit log (DESIGN §5.5).
 //
-// A token is its `jti` where it has one; otherwise it is the SHA-256 of what was signed, never of the
-// signature, because one signature can have several spellings. The two kinds are kept apart in the
-// hash (a tag byte first) and in the text (a prefix), so that nobody can choose a `jti` that is
+// A token is its `jti` where it has one; otherwise it is the SHA-256 of what was signed, never of
+// the signature, because one signature can have several spellings. The two kinds are kept apart in
+// the hash (a tag byte first) and in the text (a prefix), so that nobody can choose a `jti` that is
 // another token's hash.
 
 import Bytes
@@ -44,6 +44,18 @@ public enum TokenIdentifier {
       digest.readableCount == 32
     else { return nil }
     return hash(digest: digest.readable, key)
+  }
+
+  static func hash(readableJTI buffer: borrowing ByteBuffer, _ key: SipKey) -> Hash128 {
+    hash(jtiTag, buffer.readable, key)
+  }
+
+  static func hash(readableDigest buffer: borrowing ByteBuffer, _ key: SipKey) -> Hash128 {
+    hash(digestTag, buffer.readable, key)
+  }
+
+  static func hash(readableSubject buffer: borrowing ByteBuffer, _ key: SipKey) -> Hash128 {
+    hash(subjectTag, buffer.readable, key)
   }
 
   private static func hash(_ tag: UInt8, _ bytes: Span<UInt8>, _ key: SipKey) -> Hash128 {

@@ -2,8 +2,8 @@
 //
 // The reading is the narrow one on which all backends agree. Flask-JWT-Extended splits the value at
 // commas and Unicode white space, passport-jwt at any JavaScript white space without an anchor: a
-// value that one of them reads otherwise than we do would let a token reach a backend unverified, so
-// it is refused instead of read.
+// value that one of them reads otherwise than we do would let a token reach a backend unverified,
+// so it is refused instead of read.
 
 import Bytes
 

@@ -1,0 +1,84 @@
+// A claim as the value of an identity header (DESIGN §5.3).
+//
+// Percent-encoding keeps every value on one line of printable ASCII and reversible: bytes outside
+// 0x20...0x7E, `%` itself, and spaces at either end, which header parsers trim. Commas inside an
+// array's elements are encoded, so that a value of "a,b" can't pose as two roles.
+
+import Bytes
+import JSON
+
+extension ClaimSet {
+  /// Appends the claim's value; false when it is absent, empty, null or an object.
+  func append(_ path: ClaimPath, to buffer: inout ByteBuffer) -> Bool {
+    append(path, payload, to: &buffer)
+  }
+
+  private func append(
+    _ path: ClaimPath, _ payload: borrowing ByteBuffer, to buffer: inout ByteBuffer
+  ) -> Bool {
+    let text = payload.readable
+    guard document.count > 0, payload.readableCount > 0 else { return false }
+    let row =
+      document.member(path.whole.span, of: 0, in: text)
+      ?? (path.steps.isEmpty ? nil : document.member(path: path.steps, of: 0, in: text))
+    guard let row else { return false }
+    if document.kind(row) != .array {
+      return append(scalar: row, text, isElement: false, to: &buffer)
+    }
+    let start = buffer.writerIndex
+    var element = row + 1
+    let end = document.next(row)
+    while element < end {
+      let mark = buffer.writerIndex
+      if mark > start { buffer.append(UInt8(ascii: ",")) }
+      if !append(scalar: element, text, isElement: true, to: &buffer) { buffer.rewind(to: mark) }
+      element = document.next(element)
+    }
+    return buffer.writerIndex > start || buffer.overflowed
+  }
+
+  /// Appends a string, number or boolean; false, and nothing written, for anything else.
+  private func append(
+    scalar row: Int, _ text: Span<UInt8>, isElement: Bool, to buffer: inout ByteBuffer
+  ) -> Bool {
+    switch document.kind(row) {
+    case .object, .array, .null: return false
+    case .yes: buffer.append("true")
+    case .no: buffer.append("false")
+    case .number: buffer.append(integer: text.slice(document.range(row)))
+    case .string:
+      scratch.clear()
+      guard document.append(string: row, in: text, to: &scratch), !scratch.isEmpty else {
+        return false
+      }
+      buffer.append(percentEncoding: scratch, encodesComma: isElement)
+    }
+    return true
+  }
+}
+
+extension ByteBuffer {
+  /// Appends the readable bytes of `other` in the encoding of identity headers.
+  mutating func append(percentEncoding other: borrowing ByteBuffer, encodesComma: Bool) {
+    let bytes = other.readable
+    for index in 0..<bytes.count {
+      let byte = bytes[index]
+      let isEdge = index == 0 || index == bytes.count - 1
+      let isPlain =
+        byte &- 0x20 < 0x5F && byte != UInt8(ascii: "%")
+        && !(byte == UInt8(ascii: " ") && isEdge)
+        && !(byte == UInt8(ascii: ",") && encodesComma)
+      if isPlain {
+        append(byte)
+      } else {
+        append(UInt8(ascii: "%"))
+        append(Self.digit(byte >> 4))
+        append(Self.digit(byte & 15))
+      }
+    }
+  }
+
+  private static func digit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") + value - 10
+  }
+}

@@ -1,0 +1,85 @@
+// Judging the JOSE header (RFC 7515 §4): which algorithm it claims, and whether it asks for
+// anything that we don't do.
+//
+// The header is the attacker's: nothing in it selects a key's type, loads a key (`jwk`, `jku`,
+// `x5u` are never looked at) or switches a check off. `typ` is not judged, because libraries
+// disagree on it.
+//
+// Nearly all tokens of a backend carry the same header bytes, so the last accepted segment is
+// remembered and compared instead of decoded and parsed again. One worker.
+
+import Bytes
+import JSON
+
+/// What a header comes to.
+enum HeaderJudgement {
+  case algorithm(TokenAlgorithm)
+  case denied(DenialReason)
+}
+
+/// Reads headers, one at a time.
+final class TokenHeader {
+  /// Headers are small; anything bigger is nobody's header.
+  static let segmentBytesMaximum = 2048
+  static let depthMaximum = 4
+  static let nodeMaximum = 64
+
+  private var decoded = ByteBuffer(capacity: segmentBytesMaximum)
+  private let document = JSONDocument(depthMaximum: depthMaximum, nodeMaximum: nodeMaximum)
+  private var remembered = ByteBuffer(capacity: 256)
+  private var rememberedAlgorithm = TokenAlgorithm.hs256
+
+  /// Judges a base64url segment.
+  func judge(_ segment: Span<UInt8>) -> HeaderJudgement {
+    if segment.equalsReadable(of: remembered) { return .algorithm(rememberedAlgorithm) }
+    guard segment.count <= Self.segmentBytesMaximum else { return .denied(.malformed) }
+    decoded.clear()
+    guard Base64URL.decode(segment, into: &decoded) else { return .denied(.malformed) }
+    return Self.judge(decoded, document)
+  }
+
+  /// Remembers the segment of a token that was accepted; one that doesn't fit isn't.
+  func remember(_ segment: Span<UInt8>, _ algorithm: TokenAlgorithm) {
+    if segment.equalsReadable(of: remembered) { return }
+    remembered.clear()
+    remembered.append(segment)
+    rememberedAlgorithm = algorithm
+  }
+
+  private static func judge(
+    _ decoded: borrowing ByteBuffer, _ document: JSONDocument
+  ) -> HeaderJudgement {
+    let text = decoded.readable
+    guard document.parse(text) == .valid, document.kind(0) == .object, !document.containsNUL else {
+      return .denied(.malformed)
+    }
+    // `enc` and `zip` belong to JWE (RFC 7516 §4.1); no extension named by `crit` is known here
+    // (RFC 7515 §4.1.11, GHSA-752w-5fwx-jx9f).
+    for name in ["crit", "enc", "zip"] as [StaticString]
+    where document.member(name, of: 0, in: text) != nil {
+      return .denied(.malformed)
+    }
+    // RFC 7797: an unencoded payload would move the boundary between payload and signature.
+    if let row = document.member("b64", of: 0, in: text), document.kind(row) != .yes {
+      return .denied(.malformed)
+    }
+    if let row = document.member("kid", of: 0, in: text), document.kind(row) != .string {
+      return .denied(.malformed)
+    }
+    guard let row = document.member("alg", of: 0, in: text), document.kind(row) == .string else {
+      return .denied(.malformed)
+    }
+    // The names need no escapes, so that a spelling with escapes is nobody's; "none" in any letter
+    // case is simply not in the list.
+    guard !document.isEscaped(row), let algorithm = TokenAlgorithm(text.slice(document.range(row)))
+    else { return .denied(.unsupportedAlgorithm) }
+    return .algorithm(algorithm)
+  }
+}
+
+extension Span where Element == UInt8 {
+  /// True when these are the readable bytes of `buffer`, and there are some.
+  func equalsReadable(of buffer: borrowing ByteBuffer) -> Bool {
+    count > 0 && equals(buffer.readable)
+  }
+}
