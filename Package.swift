@@ -88,7 +88,7 @@ let package = Package(
     tests("HTTPWire", ["Bytes"]),
     tests("Tokens", ["Bytes", "Crypto", "JSON"]),
     tests("Policy", ["Bytes", "HTTPWire", "Tokens", "Crypto", "JSON"]),
-    tests("Proxy", ["Bytes", "HTTPWire", "Policy", "EventLoop"]),
+    tests("Proxy", ["Bytes", "HTTPWire", "Policy", "EventLoop", "Transport"]),
     tests("Assembly", ["Bytes", "Config", "Policy", "Proxy"]),
   ]
 )
