@@ -13,13 +13,40 @@ public enum Method: UInt8, Sendable, CaseIterable {
 
   /// The method whose name is exactly `text`, or `.other`.
   public init(_ text: Span<UInt8>) {
-    switch text.count {
-    case 3: self = text.equals("GET") ? .get : text.equals("PUT") ? .put : .other
-    case 4: self = text.equals("POST") ? .post : text.equals("HEAD") ? .head : .other
-    case 5: self = text.equals("PATCH") ? .patch : text.equals("TRACE") ? .trace : .other
-    case 6: self = text.equals("DELETE") ? .delete : .other
-    case 7: self = text.equals("OPTIONS") ? .options : text.equals("CONNECT") ? .connect : .other
-    default: self = .other
+    self.init(in: text, at: 0, count: text.count)
+  }
+
+  /// The method whose name is exactly the `count` bytes at `start`, or `.other`.
+  @inline(__always)
+  init(in bytes: Span<UInt8>, at start: Int, count: Int) {
+    self = .other
+    switch count {
+    case 3:
+      if bytes.matches("GET", at: start) {
+        self = .get
+      } else if bytes.matches("PUT", at: start) {
+        self = .put
+      }
+    case 4:
+      if bytes.matches("POST", at: start) {
+        self = .post
+      } else if bytes.matches("HEAD", at: start) {
+        self = .head
+      }
+    case 5:
+      if bytes.matches("PATCH", at: start) {
+        self = .patch
+      } else if bytes.matches("TRACE", at: start) {
+        self = .trace
+      }
+    case 6: if bytes.matches("DELETE", at: start) { self = .delete }
+    case 7:
+      if bytes.matches("OPTIONS", at: start) {
+        self = .options
+      } else if bytes.matches("CONNECT", at: start) {
+        self = .connect
+      }
+    default: break
     }
   }
 

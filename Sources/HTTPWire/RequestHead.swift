@@ -6,17 +6,6 @@
 
 import Bytes
 
-/// The four forms of a request target (RFC 9112 §3.2), of which authority-form is CONNECT's alone
-/// and therefore always refused.
-public enum TargetForm: UInt8, Sendable {
-  /// `/path?query`.
-  case origin
-  /// `http://authority/path?query`.
-  case absolute
-  /// `*`, with OPTIONS only.
-  case asterisk
-}
-
 /// The parsed head of a request.
 public final class RequestHead {
   private var line = RequestLine()
@@ -35,10 +24,33 @@ public final class RequestHead {
 
   /// Reads the head that begins at offset `start` of `bytes`.
   ///
-  /// After `needsMore`, call again with the same bytes and more behind them; after `complete` the
-  /// properties hold until `reset()`. After `malformed` only `method` and `target` may be set.
+  /// After `needsMore`, call again with the same bytes (they may have moved) and more behind them;
+  /// after `complete` the properties hold until `reset()`. After `malformed` the method and target
+  /// hold if the request line was read, for the log.
   public func parse(_ bytes: Span<UInt8>, from start: Int, limits: HeadLimits) -> HeadOutcome {
-    .needsMore
+    let limit = start + limits.headBytesMaximum
+    let bytes = bytes.slice(from: 0, to: limit)
+    // Work on locals: a field of a class that is lent to a call costs an access check each time.
+    var search = self.search
+    defer { self.search = search }
+    guard search.isWorthParsing(bytes, from: start, limit: limit) else { return .needsMore }
+    var line = RequestLine()
+    var table = FieldTable()
+    swap(&table, &self.table)
+    table.removeAll()
+    let outcome = line.parseHead(bytes, from: start, into: &table, limits: limits)
+    self.line = line
+    swap(&table, &self.table)
+
+    guard outcome == .needsMore else {
+      search.ended()
+      return outcome
+    }
+    if bytes.count >= limit {
+      return .malformed(line.hasTarget ? .headTooLarge : .targetTooLong, offset: limit)
+    }
+    search.ranOut(bytes, from: start)
+    return .needsMore
   }
 
   // MARK: Request line
@@ -99,24 +111,4 @@ public final class RequestHead {
   public var wantsUpgrade: Bool { line.wantsUpgrade }
   /// True when the client says that it reads trailers: `TE: trailers` (RFC 9110 §10.1.4).
   public var acceptsTrailers: Bool { line.acceptsTrailers }
-}
-
-/// What a request line and the fields of the connection say.
-struct RequestLine {
-  var method = Method.other
-  var methodRange = ByteRange.empty
-  var target = ByteRange.empty
-  var path = ByteRange.empty
-  var query = ByteRange.empty
-  var hasQuery = false
-  var targetForm = TargetForm.origin
-  var authority = ByteRange.empty
-  var host = ByteRange.empty
-  var isHTTP11 = false
-  var byteEnd = 0
-  var framing = BodyFraming.none
-  var keepsAlive = false
-  var expectsContinue = false
-  var wantsUpgrade = false
-  var acceptsTrailers = false
 }

@@ -23,11 +23,32 @@ public final class ResponseHead {
 
   /// Reads the head that begins at offset `start` of `bytes`: the answer to a request with
   /// `requestMethod`, which decides about the body. Calls repeat as for `RequestHead.parse`.
-  /// `limits.targetBytesMaximum` bounds the reason phrase.
+  /// `limits.targetBytesMaximum` isn't used.
   public func parse(
     _ bytes: Span<UInt8>, from start: Int, limits: HeadLimits, requestMethod: Method
   ) -> HeadOutcome {
-    .needsMore
+    let limit = start + limits.headBytesMaximum
+    let bytes = bytes.slice(from: 0, to: limit)
+    // Work on locals: a field of a class that is lent to a call costs an access check each time.
+    var search = self.search
+    defer { self.search = search }
+    guard search.isWorthParsing(bytes, from: start, limit: limit) else { return .needsMore }
+    var line = StatusLine()
+    var table = FieldTable()
+    swap(&table, &self.table)
+    table.removeAll()
+    let outcome = line.parseHead(
+      bytes, from: start, into: &table, limits: limits, requestMethod: requestMethod)
+    self.line = line
+    swap(&table, &self.table)
+
+    guard outcome == .needsMore else {
+      search.ended()
+      return outcome
+    }
+    if bytes.count >= limit { return .malformed(.headTooLarge, offset: limit) }
+    search.ranOut(bytes, from: start)
+    return .needsMore
   }
 
   // MARK: Status line
@@ -38,7 +59,7 @@ public final class ResponseHead {
   public var reason: ByteRange { line.reason }
   /// True for HTTP/1.1, false for HTTP/1.0.
   public var isHTTP11: Bool { line.isHTTP11 }
-  /// True for 100 to 199: another head follows, except after 101.
+  /// True for 100 to 199 except 101: another head follows.
   public var isInterim: Bool { line.status < 200 && line.status != 101 }
   /// Offset of the status line.
   public var byteStart: Int { line.byteStart }
@@ -70,16 +91,4 @@ public final class ResponseHead {
   public var announcedLength: Int? { line.announcedLength }
   /// True when the connection may carry another exchange once the body has ended.
   public var keepsAlive: Bool { line.keepsAlive }
-}
-
-/// What a status line and the fields of the connection say.
-struct StatusLine {
-  var status = 0
-  var reason = ByteRange.empty
-  var isHTTP11 = false
-  var byteStart = 0
-  var byteEnd = 0
-  var framing = BodyFraming.none
-  var announcedLength: Int?
-  var keepsAlive = false
 }
