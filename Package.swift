@@ -51,7 +51,7 @@ let package = Package(
     // Floor 2
     room("Policy", ["Tokens", "JSON", "HTTPWire", "Bytes"]),
     room("Fetch", ["Transport", "EventLoop", "HTTPWire", "Bytes"]),
-    room("Redis", ["Transport", "EventLoop", "Bytes"]),
+    room("Redis", ["Bytes"]),
 
     // Floor 3 to 5
     room("Proxy", ["Policy", "Tokens", "Transport", "HTTPWire", "EventLoop", "JSON", "Bytes"]),
@@ -87,6 +87,7 @@ let package = Package(
     tests("Config", ["Bytes"]),
     tests("HTTPWire", ["Bytes"]),
     tests("Tokens", ["Bytes", "Crypto", "JSON"]),
+    tests("Redis", ["Bytes"]),
     tests("Policy", ["Bytes", "HTTPWire", "Tokens", "Crypto", "JSON"]),
     tests("Proxy", ["Bytes", "HTTPWire", "Policy", "EventLoop", "Transport"]),
     tests("Assembly", ["Bytes", "Config", "Policy", "Proxy"]),
