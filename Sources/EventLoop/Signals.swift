@@ -19,6 +19,9 @@ public enum Signal: Sendable, Equatable {
 
 /// The inbox of the process's signals. One loop.
 public final class Signals {
+  /// The signals that ask a process to finish: for Dispatch signal sources, after `block()`.
+  public static let stopNumbers: [Int32] = [SIGTERM, SIGINT]
+
   let descriptor: Int32
 
   /// Blocks the signals in the calling thread and all it starts from here on, and ignores SIGPIPE.

@@ -1,0 +1,120 @@
+// What the blocklist knows when the gateway starts: the journal of earlier runs and imported files.
+//
+// Blocking; before any worker runs, so this thread is the table's one writer.
+
+import Bytes
+import EventLoop
+import Policy
+import Proxy
+import Tokens
+
+/// Loads the revocation table at start.
+struct Blocklist {
+  /// How long an entry is kept when no lifetime is configured: 400 days (DESIGN §5.5).
+  static let keptSecondsDefault: Int64 = 400 * 86_400
+  /// Largest imported file.
+  static let importBytesMaximum = 1 << 30
+  /// Longest token id in an imported file.
+  static let tokenIDBytesMaximum = 1024
+
+  let settings: BlocklistSettings
+  let realms: [Realm]
+  let table: RevocationTable
+  let nowSeconds: Int64
+
+  /// Opens the journal and applies what it holds; nil without a journal.
+  func openJournal(_ control: Mailbox<ControlMessage>) throws(BootFault) -> (
+    journal: Journal?, notes: [String]
+  ) {
+    guard let path = settings.journalPath else { return (nil, []) }
+    let opened: (journal: Journal, content: JournalContent)
+    do throws(JournalFault) {
+      opened = try Journal.open(
+        path: path, sync: settings.journalSync, control: control, nowSeconds: nowSeconds)
+    } catch {
+      throw .journal(error)
+    }
+    for entry in opened.content.entries { try apply(entry) }
+    var notes: [String] = []
+    if opened.content.hadTornTail {
+      notes.append("\(path): the last line was torn and has been dropped")
+    }
+    if opened.content.unknownLineCount > 0 {
+      notes.append(
+        "\(path): skipped \(opened.content.unknownLineCount) lines of a later version")
+    }
+    return (opened.journal, notes)
+  }
+
+  /// Blocks the token ids of every imported file in every realm of the blocklist.
+  func importFiles() throws(BootFault) {
+    let expiry = nowSeconds + longestLifetime
+    for path in settings.importPaths {
+      let bytes: [UInt8]
+      do throws(SystemError) {
+        bytes = try Files.read(path, bytesMaximum: Blocklist.importBytesMaximum)
+      } catch {
+        throw .importFile(path: path, reason: error.reason)
+      }
+      try importLines(bytes.span, path: path, expiry: expiry)
+    }
+  }
+
+  private func importLines(
+    _ bytes: Span<UInt8>, path: String, expiry: Int64
+  ) throws(BootFault) {
+    var start = 0
+    var number = 0
+    while start < bytes.count {
+      number += 1
+      let end = bytes.firstIndex(of: UInt8(ascii: "\n"), from: start) ?? bytes.count
+      let line = trimmed(bytes, from: start, to: end)
+      start = end + 1
+      if line.isEmpty || bytes[line.lower] == UInt8(ascii: "#") { continue }
+      let identifier = bytes.slice(line)
+      guard identifier.count <= Blocklist.tokenIDBytesMaximum, isPrintable(identifier) else {
+        throw .importFile(
+          path: path, reason: "line \(number) is not a token id: one printable jti a line")
+      }
+      for index in settings.realmIndices {
+        try apply(
+          RevocationEntry(
+            kind: .token, realm: realms[index].name, value: String(lossy: identifier),
+            time: nowSeconds, expiry: expiry))
+      }
+    }
+  }
+
+  private func apply(_ entry: RevocationEntry) throws(BootFault) {
+    guard table.apply(entry, nowSeconds: nowSeconds) else {
+      throw .blocklistFull(count: table.count)
+    }
+  }
+
+  /// The longest time that a token of these realms can live after now.
+  private var longestLifetime: Int64 {
+    var longest: Int64 = 0
+    for index in settings.realmIndices {
+      guard let lifetime = realms[index].longestLifetimeSeconds else {
+        return Blocklist.keptSecondsDefault
+      }
+      longest = max(longest, lifetime)
+    }
+    return longest == 0 ? Blocklist.keptSecondsDefault : longest
+  }
+
+  private func trimmed(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> ByteRange {
+    var lower = start
+    var upper = end
+    while lower < upper, bytes[lower] <= 0x20 { lower += 1 }
+    while upper > lower, bytes[upper - 1] <= 0x20 { upper -= 1 }
+    return ByteRange(lower, upper)
+  }
+
+  private func isPrintable(_ bytes: Span<UInt8>) -> Bool {
+    for index in 0..<bytes.count where bytes[index] <= 0x20 || bytes[index] == 0x7f {
+      return false
+    }
+    return true
+  }
+}
