@@ -119,6 +119,7 @@ public enum Schema {
   /// True for a name whose arguments are secret, or that is one slip away from such a name: what a
   /// misspelt `secrt` holds must not be printed either.
   static func isSecretLike(_ name: String) -> Bool {
+    if let rule = DirectiveTable.rules.first(where: { $0.name == name }) { return rule.isSecret }
     let lowercase = name.lowercased()
     if lowercase.contains("secret") || lowercase.contains("password") { return true }
     return DirectiveTable.rules.contains { rule in

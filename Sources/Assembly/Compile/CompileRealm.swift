@@ -1,0 +1,162 @@
+// `realm`: who signs tokens. Fills Tokens' definitions and puts its faults at their lines.
+//
+// A fault is told by the setting's name; nothing here quotes a secret.
+
+import Bytes
+import Config
+import Crypto
+import Policy
+import Proxy
+import Tokens
+
+/// A realm's directives, for pointing at them.
+private struct RealmPlaces {
+  let directive: Directive
+
+  /// Where a fault of a class's setting is to be shown.
+  func span(_ setting: String, of tokenClass: TokenClass?) -> SourceSpan {
+    guard let tokenClass else {
+      return directive.body.first(named: setting)?.span ?? directive.span
+    }
+    guard let block = directive.body.first(named: "\(tokenClass.name)") else {
+      return directive.span
+    }
+    return block.body.first(named: setting)?.arguments.first?.span ?? block.span
+  }
+}
+
+extension Compiler {
+  /// Reads one `realm` block; the realm itself is made by `makeRealms`.
+  func realm(_ directive: Directive) {
+    guard let argument = directive.arguments.first, let name = name(argument),
+      realmNames.add(name, at: directive.span, log)
+    else { return }
+    var definition = RealmDefinition(name: name, index: realmDefinitions.count)
+    let errorsBefore = log.errorCount
+    let body = directive.body
+    if let argument = self.argument("preset", of: body) {
+      let choices = TokenPreset.allCases.map { ($0.rawValue, $0) }
+      definition.preset = argument.word(log, choices) ?? .none
+    }
+    if let argument = self.argument("issuer", of: body), argument.isUsable {
+      definition.issuer = argument.text
+    }
+    if let directive = body.first(named: "audience") {
+      definition.audiences = directive.arguments.filter(\.isUsable).map(\.text)
+    }
+    if let value = self.argument("leeway", of: body)?.duration(log) {
+      definition.leewaySeconds = Int64(value / 1000)
+    }
+    if let argument = self.argument("weak_secrets", of: body),
+      argument.word(log, [("allow", true)]) == true
+    {
+      if let listener = publicListener {
+        log.error(
+          "weak secrets are only admitted while every listener is on loopback", at: argument.span,
+          hint: "\(listener.name) is not")
+      } else {
+        definition.admitsWeakSecrets = true
+      }
+    }
+    // A realm without an access block lacks its secret, which Tokens says.
+    if let access = body.first(named: "access") { definition.access = tokenClass(access) }
+    if let refresh = body.first(named: "refresh") { definition.refresh = tokenClass(refresh) }
+    // An unset variable or a bad value is told already: judging what is left would repeat it.
+    let isWhole = log.errorCount == errorsBefore && !hasBrokenArgument(body)
+    realmDefinitions.append(definition)
+    pendingRealms.append(isWhole ? directive : nil)
+  }
+
+  /// Compiles the definitions; realm indices must match, so that nothing is made while one is missing.
+  func makeRealms() {
+    var realms: [Realm] = []
+    for (definition, directive) in zip(realmDefinitions, pendingRealms) {
+      guard let directive else { continue }
+      let places = RealmPlaces(directive: directive)
+      do throws(RealmRejection) {
+        let realm = try Realm(definition)
+        realms.append(realm)
+        for fault in realm.weaknesses {
+          let message = "realm \(definition.name): \(fault.message)"
+          log.warning(
+            message, at: places.span(fault.setting, of: fault.tokenClass), hint: fault.hint)
+          settings.warnings.append(message)
+        }
+      } catch {
+        for fault in error.faults {
+          log.error(
+            fault.message, at: places.span(fault.setting, of: fault.tokenClass), hint: fault.hint)
+        }
+      }
+    }
+    if realms.count == realmDefinitions.count { policy.realms = realms }
+    settings.realmNames = realmDefinitions.map(\.name)
+  }
+
+  private func tokenClass(_ directive: Directive) -> ClassDefinition {
+    var definition = ClassDefinition()
+    let body = directive.body
+    var encoding = SecretEncoding.raw
+    if let argument = argument("encoding", of: body) {
+      let choices = SecretEncoding.allCases.map { ($0.rawValue, $0) }
+      encoding = argument.word(log, choices) ?? .raw
+    }
+    if let argument = argument("secret", of: body), argument.isUsable {
+      definition.secret = SecretDefinition(SecretBytes(argument.bytes.span), encoding: encoding)
+    }
+    if let argument = argument("lifetime", of: body),
+      let value = argument.duration(log, in: 1000...ConfigValue.durationMaximum)
+    {
+      definition.lifetimeSeconds = Int64(value / 1000)
+    }
+    if let argument = argument("type", of: body), argument.isUsable {
+      definition.requiredType = argument.text
+    }
+    let places = body.all(named: "token").compactMap(tokenPlace)
+    if !places.isEmpty { definition.places = places }
+    return definition
+  }
+
+  /// `token header NAME [SCHEME]` or `token body FIELD`.
+  private func tokenPlace(_ directive: Directive) -> TokenPlace? {
+    guard directive.arguments.count >= 2,
+      let isHeader = directive.arguments[0].word(log, [("header", true), ("body", false)])
+    else { return nil }
+    let named = directive.arguments[1]
+    guard named.isUsable else { return nil }
+    let scheme = directive.arguments.count > 2 ? directive.arguments[2] : nil
+    guard scheme?.isUsable ?? true else { return nil }
+    if isHeader {
+      guard FieldNames.isToken(named.bytes) else {
+        return named.refuse(log, "is not a header's name", nil)
+      }
+      if let scheme, !FieldNames.isToken(scheme.bytes) {
+        return scheme.refuse(log, "is not a scheme", "one word such as Bearer, or none at all")
+      }
+      return .header(named.text, scheme: scheme?.text ?? "")
+    }
+    if let scheme {
+      return scheme.refuse(log, "has no meaning here", "write token body FIELD;")
+    }
+    guard !named.bytes.isEmpty else { return named.refuse(log, "is not a field's name", nil) }
+    return .bodyField(named.text)
+  }
+
+  private func hasBrokenArgument(_ body: [Directive]) -> Bool {
+    body.contains { directive in
+      !directive.isSound || directive.arguments.contains { !$0.isUsable }
+        || hasBrokenArgument(directive.body)
+    }
+  }
+}
+
+/// The grammar of field names (RFC 9110 §5.6.2).
+enum FieldNames {
+  /// True for one or more token characters.
+  static func isToken(_ bytes: [UInt8]) -> Bool {
+    !bytes.isEmpty
+      && bytes.allSatisfy { byte in
+        byte.isASCIIAlphanumeric || "!#$%&'*+-.^_`|~".utf8.contains(byte)
+      }
+  }
+}

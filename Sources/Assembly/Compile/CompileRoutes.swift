@@ -1,0 +1,297 @@
+// `group` and `route`: inheritance resolved, names looked up, one definition for each route and host.
+//
+// Groups nest; what an inner block says replaces what an outer one said; limits accumulate, and
+// `limit off` clears them. Where nothing is said a route requires an access token. What routes do to
+// each other (equal ones, fall-through to weaker protection) is judged by Policy over all of them.
+
+import Config
+import Policy
+import Proxy
+import Tokens
+
+/// What the blocks around a route have said so far.
+struct RouteScope {
+  var prefix = ""
+  /// The part of the prefix that is not forwarded.
+  var strippedPrefix = ""
+  var upstream: Int?
+  var hosts: [(rule: HostRule, text: String)] = []
+  var listeners: [Int] = []
+  var auth: AuthRule?
+  var realm: Int?
+  var limits: [Int] = []
+  var cors: CORSRule?
+  var errors: ErrorStyle?
+  var flask422: Bool?
+  var onSuccess = SuccessMeaning.nothing
+  var allowsMethodFallthrough = false
+  var body: Int?
+  var timeout: Int?
+  /// True when something in it was reported; its routes are not judged further.
+  var isBroken = false
+}
+
+extension Compiler {
+  /// Most routes; hosts multiply them.
+  static let routeCountMaximum = 10_000
+
+  func compileRoutes(_ directives: [Directive]) {
+    var scope = RouteScope()
+    scope.flask422 = topFlask422
+    members(directives, scope)
+    if policy.routes.count > Self.routeCountMaximum, let span = routeSpans.last {
+      log.error("more than \(Self.routeCountMaximum) routes", at: span)
+    }
+  }
+
+  private func members(_ directives: [Directive], _ scope: RouteScope) {
+    for directive in directives where directive.isSound {
+      if directive.opens == .group { group(directive, scope) }
+      if directive.opens == .route { route(directive, scope) }
+    }
+  }
+
+  private func group(_ directive: Directive, _ outer: RouteScope) {
+    var scope = outer
+    if let argument = directive.arguments.first, let prefix = path(argument, below: outer.prefix) {
+      scope.prefix = prefix
+    } else {
+      scope.isBroken = true
+    }
+    apply(directive.body, to: &scope)
+    members(directive.body, scope)
+  }
+
+  private func route(_ directive: Directive, _ outer: RouteScope) {
+    var scope = outer
+    var methods: [String] = []
+    for argument in directive.arguments.dropLast() {
+      if let method = method(argument) {
+        if methods.contains(method) {
+          let _: Bool? = argument.refuse(log, "is said twice", nil)
+        } else {
+          methods.append(method)
+        }
+      } else {
+        scope.isBroken = true
+      }
+    }
+    apply(directive.body, to: &scope)
+    guard let argument = directive.arguments.last,
+      let path = path(argument, below: outer.prefix), !scope.isBroken
+    else { return }
+    finish(directive, scope, methods: methods, path: path)
+  }
+
+  // MARK: Settings
+
+  private func apply(_ body: [Directive], to scope: inout RouteScope) {
+    let errorsBefore = log.errorCount
+    if let argument = argument("upstream", of: body) {
+      scope.upstream = upstreamNames.index(argument, log)
+    }
+    if let directive = body.first(named: "host") {
+      scope.hosts = directive.arguments.compactMap(hostRule)
+    }
+    if let directive = body.first(named: "listener") {
+      scope.listeners = directive.arguments.compactMap { listenerNames.index($0, log) }
+    }
+    if let argument = argument("auth", of: body) {
+      scope.auth = argument.word(
+        log,
+        [
+          ("none", AuthRule.none), ("optional", .optional), ("required", .required),
+          ("refresh", .refresh), ("any", .any),
+        ])
+    }
+    if let argument = argument("realm", of: body) { scope.realm = realmNames.index(argument, log) }
+    for directive in body.all(named: "limit") where directive.opens == nil {
+      limitNamesOf(directive, &scope)
+    }
+    if let argument = argument("cors", of: body), argument.isUsable {
+      switch argument.text {
+      case "pass": scope.cors = .pass
+      case "off": scope.cors = .off
+      default: scope.cors = corsNames.index(argument, log).map { .policy($0) }
+      }
+    }
+    if let style = errorStyle(argument("errors", of: body)) { scope.errors = style }
+    if let flag = argument("flask_422", of: body)?.flag(log) { scope.flask422 = flag }
+    if let flag = argument("strip_prefix", of: body)?.flag(log) {
+      scope.strippedPrefix = flag ? scope.prefix : ""
+    }
+    if let argument = argument("on_success", of: body) {
+      scope.onSuccess =
+        argument.word(log, [("revoke", SuccessMeaning.revoke)]) ?? scope.onSuccess
+    }
+    if let flag = argument("method_fallthrough", of: body)?.flag(log) {
+      scope.allowsMethodFallthrough = flag
+    }
+    if let limits = body.first(named: "limits")?.body {
+      if let value = bodySize(argument("body", of: limits)) { scope.body = value }
+      if let value = argument("timeout", of: limits)?.duration(log, in: 1...86_400_000) {
+        scope.timeout = value
+      }
+    }
+    let isBroken = body.contains { $0.block == nil && $0.arguments.contains { !$0.isUsable } }
+    if isBroken || log.errorCount > errorsBefore { scope.isBroken = true }
+  }
+
+  private func limitNamesOf(_ directive: Directive, _ scope: inout RouteScope) {
+    if directive.arguments.first?.text == "off" {
+      if directive.arguments.count > 1 {
+        log.error("off stands alone", at: directive.span, hint: "write limit off;")
+      }
+      scope.limits = []
+      return
+    }
+    for argument in directive.arguments {
+      if let index = limitNames.index(argument, log), !scope.limits.contains(index) {
+        scope.limits.append(index)
+      }
+    }
+  }
+
+  // MARK: Definitions
+
+  private func finish(
+    _ directive: Directive, _ scope: RouteScope, methods: [String], path: String
+  ) {
+    guard let upstream = scope.upstream else {
+      log.error(
+        "this route has no upstream", at: directive.span,
+        hint: "add upstream NAME; here or in the group around it")
+      return
+    }
+    let auth = scope.auth ?? .required
+    // The realm may be missing because its own definition was refused: that is told there.
+    var realm = scope.realm
+    if realm == nil, auth != .none {
+      if realmDefinitions.count == 1 {
+        realm = 0
+      } else {
+        log.error(
+          realmDefinitions.isEmpty
+            ? "this route wants a token, and there is no realm"
+            : "this route wants a token, and does not say whose", at: directive.span,
+          hint: realmDefinitions.isEmpty
+            ? "add realm NAME { … }, or say auth none;"
+            : "add realm NAME; there is \(realmNames.names.joined(separator: ", "))")
+        return
+      }
+    }
+    guard settings.upstreams.indices.contains(upstream) else { return }
+    let traits = upstreamTraits[upstream]
+    let style =
+      scope.errors ?? traits.errors ?? realm.flatMap(presetStyle) ?? topErrors ?? .problem
+    let cors = scope.cors ?? policy.defaultCORS.map { .policy($0) } ?? .pass
+    let stripped = scope.strippedPrefix == "/" ? "" : scope.strippedPrefix
+    for host in scope.hosts.isEmpty ? [(.any, "")] : scope.hosts {
+      policy.routes.append(
+        RouteDefinition(
+          listeners: scope.listeners, host: host.rule, methods: methods, path: path,
+          strippedPrefix: stripped, framework: traits.framework, auth: auth, realm: realm,
+          limits: scope.limits, cors: cors,
+          errors: styled(style, flask422: scope.flask422 ?? false), onSuccess: scope.onSuccess,
+          allowsMethodFallthrough: scope.allowsMethodFallthrough))
+      routeSpans.append(directive.span)
+      let label = (methods + [host.text + path]).joined(separator: " ")
+      settings.routes.append(
+        RouteTraffic(
+          upstreamIndex: upstream,
+          bodyBytesMaximum: scope.body ?? settings.limits.bodyBytesMaximum,
+          responseHeadTimeoutMilliseconds: scope.timeout
+            ?? settings.upstreams[upstream].responseHeadTimeoutMilliseconds, label: label))
+      listings.append(
+        RouteListing(
+          methods: methods, host: host.text.isEmpty ? nil : host.text,
+          listeners: scope.listeners.map { listenerNames.names[$0] }, path: path,
+          auth: "\(auth)", realm: realm.map { realmNames.names[$0] },
+          limits: scope.limits.map { limitNames.names[$0] }, cors: corsText(cors),
+          upstream: upstreamNames.names[upstream],
+          errors: styled(style, flask422: scope.flask422 ?? false).rawValue,
+          strippedPrefix: stripped, place: directive.span.lineOnly))
+    }
+  }
+
+  /// The style that a realm's preset brings; `problem`, which they bring for want of a better one, is
+  /// not a choice.
+  private func presetStyle(_ realm: Int) -> ErrorStyle? {
+    let name = realmDefinitions[realm].preset.errorStyleName
+    return name == "problem" ? nil : ErrorStyle(rawValue: name)
+  }
+
+  private func corsText(_ rule: CORSRule) -> String {
+    switch rule {
+    case .policy(let index): corsNames.names[index]
+    case .pass: "pass"
+    case .off: "off"
+    }
+  }
+
+  // MARK: Arguments
+
+  /// Prefix and path put together; nil after a report. A path is what a request's path is compared
+  /// with after decoding, so it holds nothing that has more than one reading.
+  private func path(_ argument: Argument, below prefix: String) -> String? {
+    guard argument.isUsable else { return nil }
+    let text = argument.text
+    guard text.hasPrefix("/") else {
+      return argument.refuse(log, "does not begin with /", "paths and prefixes do")
+    }
+    if let byte = text.utf8.first(where: { $0 <= 0x20 || $0 == 0x7F || "%;\\?#".utf8.contains($0) })
+    {
+      let shown = byte <= 0x20 || byte == 0x7F ? "white space" : String(UnicodeScalar(byte))
+      return argument.refuse(
+        log, "holds \(shown)", "write the path decoded, without query and parameters")
+    }
+    if text.contains("*") || text.contains("/:") || text.contains("<") || text.contains("{") {
+      return argument.refuse(
+        log, "holds a pattern", "a path stands for all that is below it: write the fixed part")
+    }
+    let segments = text.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+    if segments.dropLast().contains("") || segments.contains(".") || segments.contains("..") {
+      return argument.refuse(log, "has an empty or dot segment", "write it resolved")
+    }
+    let tail = text.hasSuffix("/") ? String(text.dropLast()) : text
+    let joined = prefix == "/" ? tail : prefix + tail
+    return joined.isEmpty ? "/" : joined
+  }
+
+  /// A method's name: letters in upper case, because methods are case-sensitive and `get` would never
+  /// match.
+  private func method(_ argument: Argument) -> String? {
+    guard argument.isUsable else { return nil }
+    guard !argument.bytes.isEmpty, argument.bytes.count <= 32,
+      argument.bytes.allSatisfy({ $0 &- UInt8(ascii: "A") < 26 || $0 == UInt8(ascii: "-") })
+    else {
+      let upper = argument.text.uppercased()
+      return argument.refuse(
+        log, "is not a method",
+        argument.text.hasPrefix("/")
+          ? "one path for each route" : "did you mean \"\(upper)\"? methods are in capitals")
+    }
+    return argument.text
+  }
+
+  /// `example.com` or `*.example.com`, without a port.
+  private func hostRule(_ argument: Argument) -> (rule: HostRule, text: String)? {
+    guard argument.isUsable else { return nil }
+    let text = argument.text.lowercased()
+    let isWildcard = text.hasPrefix("*.")
+    let name = isWildcard ? String(text.dropFirst(2)) : text
+    let labels = name.split(separator: ".", omittingEmptySubsequences: false)
+    let isName =
+      name.utf8.count <= 253
+      && labels.allSatisfy { label in
+        (1...63).contains(label.utf8.count)
+          && label.utf8.allSatisfy { $0.isASCIIAlphanumeric || "-_".utf8.contains($0) }
+      }
+    let isV6 = name.hasPrefix("[") && name.hasSuffix("]") && !isWildcard
+    guard isName || isV6 else {
+      return argument.refuse(
+        log, "is not a host", "write example.com or *.example.com, without scheme and port")
+    }
+    return (isWildcard ? .wildcard(name) : .exact(name), text)
+  }
+}

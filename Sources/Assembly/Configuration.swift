@@ -1,0 +1,75 @@
+// A configuration, compiled: what Proxy and Policy need, and what the command line shows of it.
+//
+// `Configuration.load` is the one way from a path to something that can run; it tells every mistake
+// and gives nothing while there is one (a configuration with an error starts nothing and replaces
+// nothing). Reads files through a `ConfigSource`; start-up, reload on Dispatch, and tools.
+
+import Config
+import Policy
+import Proxy
+import Tokens
+
+/// A configuration that can run.
+public struct Configuration: Sendable {
+  /// Listeners, upstreams, limits, logs.
+  public let settings: GatewaySettings
+  /// Routes, realms, identity, CORS, rates.
+  public let policy: PolicyDefinitions
+  /// The routes as people see them; the same order and number as `policy.routes`.
+  public let routes: [RouteListing]
+
+  /// Reads and compiles the configuration at a path; nil when the log then has errors.
+  public static func load(
+    path: String, source: ConfigSource, log: DiagnosticLog
+  ) -> Configuration? {
+    guard let directives = ConfigLoader.load(path: path, source: source, log: log) else {
+      return nil
+    }
+    let compiler = Compiler(log: log, mainFile: path)
+    let configuration = compiler.compile(directives)
+    return log.hasErrors ? nil : configuration
+  }
+
+  /// The admin address of the configuration at a path, without looking at anything else in it; nil
+  /// and a report in the log when there is none to be had.
+  public static func adminAddress(
+    path: String, source: ConfigSource, log: DiagnosticLog
+  ) -> AdminSettings? {
+    guard let directive = ConfigLoader.adminDirective(path: path, source: source, log: log) else {
+      if !log.hasErrors {
+        log.error(
+          "no admin line", inFile: path, hint: "add admin unix:run/admin.sock; or give --admin")
+      }
+      return nil
+    }
+    return Compiler(log: log, mainFile: path).admin(directive)
+  }
+}
+
+/// One route with its inheritance resolved, for `routes`, `explain` and `check`.
+public struct RouteListing: Sendable {
+  /// Names of the methods; empty for any.
+  public let methods: [String]
+  /// The host as written; nil for any.
+  public let host: String?
+  /// Names of the listeners; empty for any.
+  public let listeners: [String]
+  /// The whole path with its groups' prefixes.
+  public let path: String
+  /// The word of the configuration.
+  public let auth: String
+  /// The realm's name, nil without one.
+  public let realm: String?
+  /// Names of the limits.
+  public let limits: [String]
+  /// The policy's name, `default`, `pass` or `off`.
+  public let cors: String
+  /// The upstream's name.
+  public let upstream: String
+  /// Name of the style of its error answers.
+  public let errors: String
+  /// What is cut from the path before it is forwarded; empty for nothing.
+  public let strippedPrefix: String
+  /// `file:line` of the route.
+  public let place: String
+}
