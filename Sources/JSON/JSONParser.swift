@@ -1,7 +1,8 @@
 // The grammar of RFC 8259, strictly: one pass, no recursion, no repair.
 //
-//     {"a": [1, 2]}   becomes   object | "a" | array | 1 | 2      one row each, in text order;
-//                                                                 a row knows where its subtree ends
+//     {"a": [1, 2]}   becomes   object | "a" | array | 1 | 2
+//
+// One row each, in text order; a row knows where its subtree ends.
 //
 // The open containers form a chain through the rows themselves: while a container is open its
 // `next` holds its parent, afterwards the row behind its subtree. So nesting costs no stack.

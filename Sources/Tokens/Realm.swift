@@ -171,24 +171,19 @@ private struct RealmCheck {
     }
     // A published value is known in every encoding: the text is judged before it is decoded.
     let text = configured.text.withBytes { SecretStrength.judge($0, minimum: 0) }
-    if text == .empty {
-      note(.emptySecret)
-      return nil
-    }
-    guard
-      let key = configured.text.withBytes({ configured.encoding.decode($0) })
-    else {
+    if text == .knownDefault { note(.knownSecret) }
+    guard let key = configured.text.withBytes({ configured.encoding.decode($0) }) else {
       note(.undecodableSecret(configured.encoding))
       return nil
     }
-    let strength = key.withBytes { SecretStrength.judge($0, minimum: minimum) }
-    switch (text, strength) {
-    case (_, .empty):
+    switch key.withBytes({ SecretStrength.judge($0, minimum: minimum) }) {
+    case .empty:
       note(.emptySecret)
       return nil
-    case (.knownDefault, _), (_, .knownDefault): note(.knownSecret)
-    case (_, .short(let count)): note(.shortSecret(byteCount: count, minimum: minimum))
-    case (_, .ok): break
+    case .knownDefault where text != .knownDefault: note(.knownSecret)
+    case .short(let count) where text != .knownDefault:
+      note(.shortSecret(byteCount: count, minimum: minimum))
+    case .knownDefault, .short, .ok: break
     }
     return key
   }

@@ -103,6 +103,12 @@ public struct RealmFault: Sendable, Equatable {
   /// The block that holds the setting, nil when it is the realm's own.
   public let tokenClass: TokenClass?
 
+  /// Makes a fault.
+  public init(kind: Kind, tokenClass: TokenClass?) {
+    self.kind = kind
+    self.tokenClass = tokenClass
+  }
+
   /// The directive at fault.
   public var setting: String {
     switch kind {
