@@ -1,0 +1,80 @@
+"""Instructions per request, by the difference of two runs that differ in nothing but their number of
+requests: what starting, warming up and stopping cost falls out.
+
+One connection, one worker. callgrind counts user space only, on a machine without SHA instructions,
+so a figure is for comparing with another of the same kind, not for adding up with microseconds.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import peers
+from material import Material, wait_for
+from measure import load
+
+
+def count(run, options, job, folder, material, origin_port) -> tuple:
+    """All instructions of one run with that many requests, and callgrind's file."""
+    requests = (options.few, options.many)[run]
+    inside = folder / f"run-{run}"
+    inside.mkdir()
+    (inside / peers.BLOCKED).symlink_to(folder / peers.BLOCKED)
+    result = inside / "callgrind.out"
+    proxy = peers.Gateway(job, inside, origin_port, material.secret)
+    proxy.wrapper = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={result}"]
+    port = proxy.start()
+    try:
+        wait_for(port, proxy.process, proxy.folder / "output")
+        if run == 0:
+            material.check("gateway", job, port)
+        load(Path(options.tools) / "load", port, 1, requests, material.files[job])
+    finally:
+        proxy.stop()
+    for line in result.read_text(errors="replace").splitlines():
+        if line.startswith(("summary:", "totals:")):
+            return int(line.split()[1]), result
+    raise SystemExit(f"no total in callgrind's file:\n{(proxy.folder / 'output').read_text()}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--job", choices=["plain", "auth"], default="auth")
+    parser.add_argument("--few", type=int, default=2000)
+    parser.add_argument("--many", type=int, default=6000)
+    parser.add_argument("--top", type=int, default=0, help="also list the N costliest functions")
+    parser.add_argument("--tools", required=True)
+    parser.add_argument("--gateway", required=True)
+    options = parser.parse_args()
+    peers.Gateway.binary = options.gateway
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        material = Material(folder)
+        with peers.listening_socket() as listener:
+            origin = peers.spawn(
+                [Path(options.tools) / "origin", listener.fileno()],
+                peers.LOAD_CORE, pass_fds=(listener.fileno(),),
+            )  # fmt: skip
+            port = listener.getsockname()[1]
+        try:
+            few, _ = count(0, options, options.job, folder, material, port)
+            many, result = count(1, options, options.job, folder, material, port)
+        finally:
+            origin.kill()
+            origin.wait()
+        each = (many - few) / (options.many - options.few)
+        print(f"{options.job}: {each:.0f} instructions per request")
+        print(f"  ({few} for {options.few} requests, {many} for {options.many})")
+        if options.top:
+            import subprocess
+
+            text = subprocess.run(
+                ["callgrind_annotate", "--auto=no", str(result)], capture_output=True, text=True
+            ).stdout
+            rows = [line for line in text.splitlines() if ":" in line and "%" in line]
+            print("\n".join(rows[1 : options.top + 1]))
+
+
+if __name__ == "__main__":
+    main()

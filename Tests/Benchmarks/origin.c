@@ -1,0 +1,107 @@
+// The backend of the benchmarks: answers every request without a body with the same 1 KiB, as cheaply
+// as a process can. `GET /check` answers with the request's own head instead, so that the runner sees
+// what a proxy sent. One thread, epoll, keep-alive; not a general server.
+//
+// Usage: origin LISTENING_FD
+#define _GNU_SOURCE
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { REQUEST_MAXIMUM = 16384, CONNECTIONS_MAXIMUM = 4096, BATCH = 64 };
+
+struct connection {
+  size_t count;
+  char bytes[REQUEST_MAXIMUM];
+};
+
+static struct connection *connections[CONNECTIONS_MAXIMUM];
+static char answer[2048];
+static size_t answer_length;
+
+static void make_answer(void) {
+  char body[1024];
+  memset(body, 'x', sizeof body);
+  answer_length = (size_t)sprintf(
+      answer, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n", sizeof body);
+  memcpy(answer + answer_length, body, sizeof body);
+  answer_length += sizeof body;
+}
+
+static void end(int fd) {
+  free(connections[fd]);
+  connections[fd] = NULL;
+  close(fd);
+}
+
+// Answers one complete head; false when the connection is gone.
+static int reply(int fd, const char *head, size_t length) {
+  if (length > 11 && memcmp(head, "GET /check ", 11) == 0) {
+    char echo[REQUEST_MAXIMUM + 256];
+    int start = sprintf(echo, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", length);
+    memcpy(echo + start, head, length);
+    return send(fd, echo, (size_t)start + length, MSG_NOSIGNAL) >= 0;
+  }
+  // 1 KiB into an empty socket buffer never falls short.
+  return send(fd, answer, answer_length, MSG_NOSIGNAL) == (ssize_t)answer_length;
+}
+
+static void readable(int fd) {
+  struct connection *c = connections[fd];
+  ssize_t got = recv(fd, c->bytes + c->count, sizeof c->bytes - c->count, 0);
+  if (got <= 0) {
+    if (got == 0 || (errno != EAGAIN && errno != EINTR)) end(fd);
+    return;
+  }
+  c->count += (size_t)got;
+  size_t start = 0;
+  char *stop;
+  while ((stop = memmem(c->bytes + start, c->count - start, "\r\n\r\n", 4)) != NULL) {
+    size_t next = (size_t)(stop - c->bytes) + 4;
+    if (!reply(fd, c->bytes + start, next - start)) {
+      end(fd);
+      return;
+    }
+    start = next;
+  }
+  memmove(c->bytes, c->bytes + start, c->count - start);
+  c->count -= start;
+  if (c->count == sizeof c->bytes) end(fd);
+}
+
+int main(int argc, char **argv) {
+  if (argc != 2) return 2;
+  int listener = atoi(argv[1]);
+  make_answer();
+  int poll = epoll_create1(EPOLL_CLOEXEC);
+  struct epoll_event event = {.events = EPOLLIN, .data.fd = listener};
+  epoll_ctl(poll, EPOLL_CTL_ADD, listener, &event);
+  struct epoll_event events[BATCH];
+  for (;;) {
+    int count = epoll_wait(poll, events, BATCH, -1);
+    for (int i = 0; i < count; i++) {
+      int fd = events[i].data.fd;
+      if (fd != listener) {
+        readable(fd);
+        continue;
+      }
+      int client = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (client < 0) continue;
+      if (client >= CONNECTIONS_MAXIMUM) {
+        close(client);
+        continue;
+      }
+      int on = 1;
+      setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      connections[client] = calloc(1, sizeof(struct connection));
+      struct epoll_event added = {.events = EPOLLIN, .data.fd = client};
+      epoll_ctl(poll, EPOLL_CTL_ADD, client, &added);
+    }
+  }
+}

@@ -1,0 +1,247 @@
+"""What each proxy of the benchmarks is told: the same two jobs in its own configuration language.
+
+The jobs: `plain` forwards over kept connections and does nothing else; `auth` also verifies an HS256
+token and its expiry, refuses a token whose id is among 100,000, and replaces the client's X-User-Id
+by the token's subject. The peers get their shortest honest configuration and are spared what the
+gateway does in both jobs as well (forwarded headers, request ids, path readings), so the figures
+never flatter the gateway.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+WORKER_CORE, LOAD_CORE = 0, 1
+BLOCKED = "blocked.txt"
+
+
+def listening_socket() -> socket.socket:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(1024)
+    return listener
+
+
+def free_port() -> int:
+    with listening_socket() as listener:
+        return listener.getsockname()[1]
+
+
+def spawn(command, core, **more) -> subprocess.Popen:
+    """Starts a process pinned to one core."""
+    return subprocess.Popen(
+        [str(part) for part in command],
+        stdin=subprocess.DEVNULL,
+        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+        **more,
+    )
+
+
+class Proxy:
+    """One proxy doing one job; `start` gives the port it listens on."""
+
+    name = ""
+    jobs = ("plain", "auth")
+
+    def __init__(self, job: str, folder: Path, origin_port: int, secret: str):
+        self.job, self.origin, self.secret = job, origin_port, secret
+        self.folder = folder / f"{self.name}-{job}"
+        self.folder.mkdir()
+        self.blocked = folder / BLOCKED
+        self.log = open(self.folder / "output", "wb")
+
+    def run(self, command, **more):
+        self.process = spawn(
+            command, WORKER_CORE, cwd=self.folder, stdout=self.log, stderr=subprocess.STDOUT, **more
+        )
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def start(self) -> int:
+        raise NotImplementedError
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+
+
+class Relay(Proxy):
+    """The floor: copies bytes, decides nothing; in the auth job too."""
+
+    name = "relay"
+    binary = ""
+
+    def start(self) -> int:
+        with listening_socket() as listener:
+            fd = listener.fileno()
+            self.run([self.binary, fd, self.origin], pass_fds=(fd,))
+            return listener.getsockname()[1]
+
+
+class Gateway(Proxy):
+    name = "gateway"
+    binary = ""
+    wrapper: list = []
+    environment: dict = {}
+
+    def configuration(self, port: int) -> str:
+        auth = f"""
+        realm main {{ access {{ secret_placeholder lifetime 1d; }} }}
+        identity {{ header X-User-Id sub; }}
+        blocklist {{ import {self.blocked}; }}
+        """.replace("secret_placeholder", "secret ${JWT_ACCESS_SECRET};")
+        return f"""
+        workers 1;
+        listen 127.0.0.1:{port};
+        access_log off;
+        {auth if self.job == "auth" else ""}
+        upstream origin {{ server 127.0.0.1:{self.origin}; }}
+        route / {{ upstream origin; auth {"required" if self.job == "auth" else "none"}; }}
+        """
+
+    def start(self) -> int:
+        port = free_port()
+        file = self.write("gateway.conf", self.configuration(port))
+        environment = {"PATH": os.environ["PATH"], "JWT_ACCESS_SECRET": self.secret}
+        self.run([*self.wrapper, self.binary, "run", "-c", file], env=environment)
+        return port
+
+
+class HAProxy(Proxy):
+    name = "haproxy"
+
+    AUTH = """
+    http-request set-var(txn.bearer) http_auth_bearer
+    http-request set-var(txn.alg) var(txn.bearer),jwt_header_query('$.alg')
+    http-request set-var(txn.exp) var(txn.bearer),jwt_payload_query('$.exp','int')
+    http-request set-var(txn.now) date()
+    http-request return status 401 unless {{ var(txn.bearer) -m found }}
+    http-request return status 401 unless {{ var(txn.alg) -m str HS256 }}
+    http-request return status 401 unless {{ var(txn.bearer),jwt_verify("HS256","{secret}") 1 }}
+    http-request return status 401 if {{ var(txn.exp),sub(txn.now) -m int lt 0 }}
+    http-request return status 401 if {{ var(txn.bearer),jwt_payload_query('$.jti') -m str -f {blocked} }}
+    http-request set-header X-User-Id %[var(txn.bearer),jwt_payload_query('$.sub')]
+"""
+
+    def start(self) -> int:
+        port = free_port()
+        auth = self.AUTH.format(secret=self.secret, blocked=self.blocked)
+        file = self.write(
+            "haproxy.cfg",
+            f"""
+global
+    nbthread 1
+    maxconn 2000
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+    http-reuse always
+frontend front
+    bind 127.0.0.1:{port}
+    {auth if self.job == "auth" else ""}
+    default_backend origin
+backend origin
+    server origin 127.0.0.1:{self.origin}
+""",
+        )
+        self.run([shutil.which("haproxy") or "/usr/sbin/haproxy", "-db", "-f", file])
+        return port
+
+
+class Nginx(Proxy):
+    name = "nginx"
+
+    SCRIPT = """
+const crypto = require('crypto');
+const secret = '%s';
+
+// Verifies the bearer token once a request; sets $user and gives the token's id for the blocklist.
+function verify(r) {
+  const given = r.headersIn.Authorization || '';
+  if (!given.startsWith('Bearer ')) return 'refused';
+  const parts = given.slice(7).split('.');
+  if (parts.length !== 3) return 'refused';
+  const made = crypto.createHmac('sha256', secret).update(parts[0] + '.' + parts[1]).digest('base64url');
+  if (made !== parts[2]) return 'refused';
+  try {
+    if (JSON.parse(Buffer.from(parts[0], 'base64url')).alg !== 'HS256') return 'refused';
+    const claims = JSON.parse(Buffer.from(parts[1], 'base64url'));
+    if (!(claims.exp * 1000 > Date.now())) return 'refused';
+    r.variables.user = String(claims.sub);
+    return claims.jti;
+  } catch (e) {
+    return 'refused';
+  }
+}
+export default { verify };
+"""
+
+    def start(self) -> int:
+        port = free_port()
+        outer = inner = ""
+        if self.job == "auth":
+            self.write("verify.js", self.SCRIPT % self.secret)
+            blocked = self.blocked.read_text().split()
+            rows = "".join(f'"{one}" 1;\n' for one in blocked)
+            self.write("blocked.map", rows)
+            outer = f"""
+    js_import auth from {self.folder}/verify.js;
+    js_set $jti auth.verify;
+    map_hash_max_size 1048576;
+    map_hash_bucket_size 128;
+    map $jti $refused {{ default 0; refused 1; include {self.folder}/blocked.map; }}
+"""
+            inner = """
+            set $user "";
+            if ($refused) { return 401; }
+            proxy_set_header X-User-Id $user;
+"""
+        file = self.write(
+            "nginx.conf",
+            f"""
+load_module /usr/lib/nginx/modules/ngx_http_js_module.so;
+daemon off;
+worker_processes 1;
+pid {self.folder}/pid;
+error_log {self.folder}/error.log crit;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    client_body_temp_path {self.folder}/a; proxy_temp_path {self.folder}/b;
+    fastcgi_temp_path {self.folder}/c; uwsgi_temp_path {self.folder}/d; scgi_temp_path {self.folder}/e;
+    keepalive_requests 1000000000;
+    {outer}
+    upstream origin {{
+        server 127.0.0.1:{self.origin};
+        keepalive 256;
+        keepalive_requests 1000000000;
+    }}
+    server {{
+        listen 127.0.0.1:{port} backlog=1024;
+        location / {{
+            proxy_pass http://origin;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            {inner}
+        }}
+    }}
+}}
+""",
+        )
+        self.run([shutil.which("nginx") or "/usr/sbin/nginx", "-c", file, "-p", self.folder])
+        return port
+
+
+PROXIES = [Gateway, HAProxy, Nginx, Relay]
