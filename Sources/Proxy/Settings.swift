@@ -7,6 +7,7 @@
 // may read it. Names in addresses are not resolved yet (`Resolver`). Durations are milliseconds and 0 means "no such deadline"; sizes are bytes and
 // `Int.max` means "no such limit".
 
+import Crypto
 import EventLoop
 
 /// One `listen` line.
@@ -146,9 +147,24 @@ public enum AccessLogSettings: Sendable, Equatable {
 public struct AdminSettings: Sendable, Equatable {
   /// A Unix socket (mode 0600) or a TCP address.
   public var address: Endpoint
+  /// What requests over TCP must present as `Authorization: Bearer`: the content of the token file
+  /// without its line feed. Without one, only health is answered there.
+  public var token: SecretBytes?
 
   /// Makes the admin settings.
-  public init(address: Endpoint) { self.address = address }
+  public init(address: Endpoint, token: SecretBytes? = nil) {
+    self.address = address
+    self.token = token
+  }
+
+  /// Equal when address and token are.
+  public static func == (left: AdminSettings, right: AdminSettings) -> Bool {
+    guard left.address == right.address else { return false }
+    guard let token = left.token, let other = right.token else {
+      return left.token == nil && right.token == nil
+    }
+    return token.equals(other)
+  }
 }
 
 /// When a journal entry is on the disk.

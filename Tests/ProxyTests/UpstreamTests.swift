@@ -133,3 +133,22 @@ private enum ListenerSocket {
     for failure in others { #expect(!failure.isTimeout) }
   }
 }
+
+@Suite struct LeastRequestsTests {
+  @Test func sendsToTheServerWithTheFewestInFlightForItsWeight() {
+    let pool = UpstreamPool(
+      servers: [server(1, weight: 2), server(2)], idleMaximum: 1, balance: .leastRequests)
+    var counts = [0, 0]
+    for _ in 0..<30 {
+      guard let index = pool.choose(tried: 0, now: 0) else { Issue.record("none"); return }
+      counts[index] += 1
+      pool.began(server: index)
+    }
+    #expect(counts == [20, 10])
+    for _ in 0..<10 { pool.ended(server: 1) }
+    for _ in 0..<5 {
+      #expect(pool.choose(tried: 0, now: 0) == 1)
+      pool.began(server: 1)
+    }
+  }
+}

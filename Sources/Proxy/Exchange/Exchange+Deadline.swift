@@ -26,7 +26,11 @@ extension Exchange {
     case .clientWritable: milliseconds = limits.sendTimeoutMilliseconds
     case .revocation: milliseconds = Exchange.revocationWaitMilliseconds
     }
-    worker.move(client, to: worker.deadline(inMilliseconds: milliseconds))
+    var due = worker.deadline(inMilliseconds: milliseconds)
+    if limits.totalTimeoutMilliseconds > 0 {
+      due = min(due, startedAt + Int64(limits.totalTimeoutMilliseconds) * 1_000_000)
+    }
+    worker.move(client, to: due)
   }
 
   /// Longest time that a head is held for a revocation (DESIGN §5.5).

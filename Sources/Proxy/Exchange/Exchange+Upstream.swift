@@ -47,6 +47,8 @@ extension Exchange {
     upstream = connection
     connection.client = client.token
     connection.bytesSent = 0
+    connection.isCounted = true
+    worker.pools[connection.upstream].began(server: connection.server)
     if connection.phase == .idle { connection.phase = .busy }
     connection.output.acquire(from: worker.blocks)
     ForwardedHead.append(

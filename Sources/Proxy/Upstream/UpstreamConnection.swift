@@ -31,6 +31,8 @@ final class UpstreamConnection {
   /// The client connection whose exchange uses this connection; 0 while idle.
   var client: UInt64 = 0
   var requestsServed = 0
+  /// Counted as in flight by its pool.
+  var isCounted = false
   /// Bytes of the current request that the kernel has taken.
   var bytesSent = 0
 

@@ -2,7 +2,8 @@
 // used again.
 //
 // Server choice is smooth weighted round robin per worker (each turn every candidate gains its
-// weight, the richest is taken and pays the sum). A server that could not be connected to is left
+// weight, the richest is taken and pays the sum), or the server with the fewest requests in flight for
+// its weight, where ties go to the richest. A server that could not be connected to is left
 // out for `restNanoseconds`, unless no other is left: leaving out everybody would turn one lost
 // packet into an outage. Backups are used when no regular server is left. Loop only.
 
@@ -19,15 +20,18 @@ final class UpstreamPool {
     let isBackup: Bool
     var credit = 0
     var restsUntil: Int64 = 0
+    var inFlight = 0
     /// Idle connections, the last used on top: it is the least likely to have been closed.
     var idle: [UpstreamConnection] = []
   }
 
   private var servers: [Server]
   private let idleMaximum: Int
+  private let balance: Balance
 
   /// Makes a pool over `servers` that keeps at most `idleMaximum` idle connections to each.
-  init(servers: [UpstreamServer], idleMaximum: Int) {
+  init(servers: [UpstreamServer], idleMaximum: Int, balance: Balance = .roundRobin) {
+    self.balance = balance
     self.servers = servers.map {
       Server(address: $0.address, weight: max(1, $0.weight), isBackup: $0.isBackup)
     }
@@ -56,11 +60,30 @@ final class UpstreamPool {
     where (index >= 64 || tried & (1 << UInt64(index)) == 0) && isCandidate(servers[index]) {
       servers[index].credit += servers[index].weight
       total += servers[index].weight
-      if best == nil || servers[index].credit > servers[best ?? index].credit { best = index }
+      guard let leader = best else {
+        best = index
+        continue
+      }
+      if isBetter(servers[index], than: servers[leader]) { best = index }
     }
     if let best { servers[best].credit -= total }
     return best
   }
+
+  private func isBetter(_ one: Server, than other: Server) -> Bool {
+    if balance == .leastRequests {
+      let left = one.inFlight * other.weight
+      let right = other.inFlight * one.weight
+      if left != right { return left < right }
+    }
+    return one.credit > other.credit
+  }
+
+  /// A request goes to `server`.
+  func began(server: Int) { servers[server].inFlight += 1 }
+
+  /// A request that went to `server` is over.
+  func ended(server: Int) { servers[server].inFlight -= 1 }
 
   /// Takes an idle connection to `server` that is still open as far as is known.
   func takeIdle(server: Int) -> UpstreamConnection? {

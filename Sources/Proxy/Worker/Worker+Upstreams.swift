@@ -30,6 +30,7 @@ extension Worker {
   func park(_ connection: UpstreamConnection) {
     connection.releaseBuffers(blocks)
     connection.client = 0
+    endCount(connection)
     let upstream = snapshot.settings.upstreams[connection.upstream]
     guard !isDraining, pools[connection.upstream].keep(connection) else {
       return close(connection)
@@ -38,10 +39,17 @@ extension Worker {
     move(connection, to: deadline(inMilliseconds: upstream.keepIdleMilliseconds))
   }
 
+  private func endCount(_ connection: UpstreamConnection) {
+    guard connection.isCounted else { return }
+    connection.isCounted = false
+    pools[connection.upstream].ended(server: connection.server)
+  }
+
   /// Closes an upstream connection that is in no pool.
   func close(_ connection: UpstreamConnection) {
     guard connection.phase != .closed else { return }
     connection.phase = .closed
+    endCount(connection)
     connection.releaseBuffers(blocks)
     upstreams.remove(connection.token)
     connection.stream.close()

@@ -68,7 +68,8 @@ public final class Worker {
     pools = start.snapshot.servers.indices.map {
       UpstreamPool(
         servers: start.snapshot.servers[$0],
-        idleMaximum: settings.upstreams[$0].keepIdleCountMaximum)
+        idleMaximum: settings.upstreams[$0].keepIdleCountMaximum,
+        balance: settings.upstreams[$0].balance)
     }
     accessLog = AccessLog(sink: start.accessLog)
     let limits = settings.limits
