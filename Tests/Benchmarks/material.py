@@ -33,9 +33,15 @@ def claims(number: int, jti=None, life=3600 * 6) -> dict:
     """What Flask-JWT-Extended puts into an access token."""
     now = int(time.time())
     return {
-        "fresh": False, "iat": now, "jti": jti or str(uuid.uuid4()), "type": "access",
-        "sub": f"user-{number:04d}", "nbf": now, "exp": now + life, "email": f"u{number}@example.com",
-    }  # fmt: skip
+        "fresh": False,
+        "iat": now,
+        "jti": jti or str(uuid.uuid4()),
+        "type": "access",
+        "sub": f"user-{number:04d}",
+        "nbf": now,
+        "exp": now + life,
+        "email": f"u{number}@example.com",
+    }
 
 
 def head(target: str, token: str | None = None, forged: bool = True) -> bytes:

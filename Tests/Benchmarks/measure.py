@@ -42,9 +42,10 @@ def cpu_nanoseconds(pid: int) -> int:
 def load(binary, port: int, connections: int, requests: int, file: Path):
     done = subprocess.run(
         [binary, str(port), str(connections), str(requests), str(file)],
-        capture_output=True, text=True,
+        capture_output=True,
+        text=True,
         preexec_fn=lambda: os.sched_setaffinity(0, {peers.LOAD_CORE}),
-    )  # fmt: skip
+    )
     if done.returncode != 0 or int(done.stdout.split()[1]) != 0:
         raise SystemExit(f"the load failed: {done.stdout}{done.stderr}")
 
@@ -95,7 +96,9 @@ def main():
         material = Material(folder)
         with peers.listening_socket() as listener:
             origin = peers.spawn(
-                [tools / "origin", listener.fileno()], peers.LOAD_CORE, pass_fds=(listener.fileno(),)
+                [tools / "origin", listener.fileno()],
+                peers.LOAD_CORE,
+                pass_fds=(listener.fileno(),),
             )
             port = listener.getsockname()[1]
         try:

@@ -24,15 +24,12 @@ def good():
 
 def styled(address: str, extra: str = "") -> str:
     """One route per style, a limit that is used up at once, and an upstream that is down."""
-    routes = "".join(
-        f"""
+    routes = "".join(f"""
         route /{style} {{ upstream backend; auth required; errors {style}; }}
         route GET /only-{style} {{ upstream backend; auth none; errors {style}; }}
         route /limited-{style} {{ upstream backend; auth none; errors {style}; limit once; }}
         route /down-{style} {{ upstream down; auth none; errors {style}; }}
-        """
-        for style in STYLES
-    )
+        """ for style in STYLES)
     return f"""{config.top()}
     {config.REALM}{config.BLOCKLIST}{extra}
     limit once {{ rate 1/h; burst 1; }}
@@ -104,7 +101,9 @@ def test_every_refusal_has_the_style_of_its_route(gateway, recorder, style):
     answer = edge.get(f"/down-{style}")
     assert answer.status == 502
     check_body(style, answer, 502)
-    answer = edge.get(f"/{style}", headers=[("Authorization", "Bearer a"), ("Authorization", "Bearer b")])
+    answer = edge.get(
+        f"/{style}", headers=[("Authorization", "Bearer a"), ("Authorization", "Bearer b")]
+    )
     assert answer.status == 400
     check_body(style, answer, 400)
 
@@ -139,8 +138,12 @@ def test_the_422_of_flask_jwt_extended_where_it_is_wanted(gateway, recorder):
         ENVIRONMENT,
     )
     for token, status in [
-        (None, 401), (expired(), 401), (forged(), 422), ("garbage", 422), ("a.b.c", 422),
-    ]:  # fmt: skip
+        (None, 401),
+        (expired(), 401),
+        (forged(), 422),
+        ("garbage", 422),
+        ("a.b.c", 422),
+    ]:
         answer = edge.get("/", token)
         assert answer.status == status, token
         check_body("flask", answer, status)
@@ -169,7 +172,9 @@ def test_the_challenge_is_that_of_rfc_6750(gateway, recorder, style, name, make,
 
 def test_ambiguous_credentials_are_an_invalid_request(gateway, recorder):
     edge = gateway(styled(recorder().address), ENVIRONMENT)
-    answer = edge.get("/problem", headers=[("Authorization", "Bearer a"), ("Authorization", "Bearer b")])
+    answer = edge.get(
+        "/problem", headers=[("Authorization", "Bearer a"), ("Authorization", "Bearer b")]
+    )
     assert answer.status == 400
     challenge = answer.one("WWW-Authenticate")
     assert challenge is None or 'error="invalid_request"' in challenge

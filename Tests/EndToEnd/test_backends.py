@@ -101,7 +101,11 @@ def test_realms_of_their_own_keep_backends_apart(gateway, flask, stranger):
         group /flask {{ upstream flask; realm python; {ROUTES.replace("on_success revoke;", "")} }}
         group /nest  {{ upstream nest; realm node; {ROUTES.replace("on_success revoke;", "")} }}
         """,
-        {**config.environment(ACCESS, REFRESH), "NEST_ACCESS": OTHER_ACCESS, "NEST_REFRESH": OTHER_REFRESH},
+        {
+            **config.environment(ACCESS, REFRESH),
+            "NEST_ACCESS": OTHER_ACCESS,
+            "NEST_REFRESH": OTHER_REFRESH,
+        },
     )
     python, _ = login(edge, "flask")
     node, _ = login(edge, "nest")
@@ -160,7 +164,9 @@ def test_fastapi_with_one_secret(gateway, fastapi):
     answer = edge.post("/fastapi/auth/refresh", token=refresh)
     assert answer.status == 200
     remember(answer.json()["access_token"])
-    assert edge.post("/fastapi/auth/refresh", token=refresh).status == 200, "it is kept, not rotated"
+    assert (
+        edge.post("/fastapi/auth/refresh", token=refresh).status == 200
+    ), "it is kept, not rotated"
     assert edge.post("/fastapi/auth/logout", token=access).status == 204
     assert edge.get("/fastapi/me", access).status == 401
 
@@ -231,7 +237,9 @@ def test_many_requests_on_one_connection(edge, name):
     with edge.connect() as client:
         for number in range(100):
             body = b"%d" % number * (number * 50)
-            answer = client.request("POST", f"/{name}/echo", [("Authorization", f"Bearer {token}")], body)
+            answer = client.request(
+                "POST", f"/{name}/echo", [("Authorization", f"Bearer {token}")], body
+            )
             assert (answer.status, answer.body) == (200, body), number
 
 
@@ -245,7 +253,11 @@ def test_a_flask_stream_arrives_in_chunks(edge):
 def test_a_browser_from_the_front_end(edge):
     """Preflight, login, authorised call and refusal, as a page on :5173 makes them."""
     origin = ("Origin", "http://localhost:5173")
-    ask = [origin, ("Access-Control-Request-Method", "GET"), ("Access-Control-Request-Headers", "authorization")]
+    ask = [
+        origin,
+        ("Access-Control-Request-Method", "GET"),
+        ("Access-Control-Request-Headers", "authorization"),
+    ]
     for name in NAMES:
         answer = edge.request("OPTIONS", f"/{name}/me", ask)
         assert answer.status in (200, 204)

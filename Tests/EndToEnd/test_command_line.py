@@ -14,9 +14,21 @@ from support.tokens import claims, now, sign
 
 ENVIRONMENT = config.environment(ACCESS, REFRESH)
 COMMANDS = [
-    "run", "check", "routes", "explain", "token", "token inspect", "token verify", "token sign",
-    "secret", "secret new", "secret check", "revoke", "status", "version",
-]  # fmt: skip
+    "run",
+    "check",
+    "routes",
+    "explain",
+    "token",
+    "token inspect",
+    "token verify",
+    "token sign",
+    "secret",
+    "secret new",
+    "secret check",
+    "revoke",
+    "status",
+    "version",
+]
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -37,10 +49,19 @@ def test_help_names_every_command(tmp_path):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["nonsense"], ["check", "--nonsense"], ["token"], ["token", "nonsense"], ["secret"],
-     ["explain"], ["explain", "GET"], ["check", "-c"], ["version", "extra"]],
+    [
+        ["nonsense"],
+        ["check", "--nonsense"],
+        ["token"],
+        ["token", "nonsense"],
+        ["secret"],
+        ["explain"],
+        ["explain", "GET"],
+        ["check", "-c"],
+        ["version", "extra"],
+    ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_a_usage_mistake_is_exit_2(tmp_path, arguments):
     (tmp_path / "gateway.conf").write_text("listen 127.0.0.1:0;\n")
     done = run(*arguments, folder=tmp_path)
@@ -64,8 +85,9 @@ def test_check_says_fine_or_not(gateway, recorder):
 def test_routes_lists_every_route(gateway, recorder):
     edge = gateway(
         config.guarded(recorder().address, "route POST /auth/login { auth none; }"),
-        ENVIRONMENT, start=False,
-    )  # fmt: skip
+        ENVIRONMENT,
+        start=False,
+    )
     done = edge.command("routes")
     assert done.returncode == 0, done.stderr
     line = next(line for line in done.stdout.splitlines() if "/auth/login" in line)
@@ -88,6 +110,7 @@ def test_explain_tells_the_route_of_a_request(gateway, recorder):
 
 
 # Tokens
+
 
 def test_token_inspect_reads_without_judging(tmp_path):
     token = sign(claims(sub="ada", exp=now() - 5), OTHER_ACCESS)
@@ -128,7 +151,9 @@ def test_token_verify_with_the_configuration(gateway, recorder):
 
 def test_token_verify_with_a_secret_file_and_no_configuration(tmp_path):
     (tmp_path / "secret").write_text(ACCESS)
-    done = run("token", "verify", "--secret-file", "secret", sign(claims(), ACCESS), folder=tmp_path)
+    done = run(
+        "token", "verify", "--secret-file", "secret", sign(claims(), ACCESS), folder=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     done = run(
         "token", "verify", "--secret-file", "secret", sign(claims(), OTHER_ACCESS), folder=tmp_path
@@ -138,6 +163,7 @@ def test_token_verify_with_a_secret_file_and_no_configuration(tmp_path):
 
 
 # Secrets
+
 
 def test_secret_new_makes_strong_and_different_ones(tmp_path):
     made = [run("secret", "new", folder=tmp_path) for _ in range(3)]
@@ -180,6 +206,7 @@ def test_status_by_the_admin_address_alone(gateway, recorder, tmp_path):
 
 
 # The repository's own configuration
+
 
 @pytest.fixture
 def repository(tmp_path):

@@ -65,19 +65,34 @@ MISTAKES = [
     ("auth without a realm", with_("route /x { upstream backend; }"), 5, ["realm"]),
     ("an unknown auth", with_("route /x { upstream backend; auth maybe; }"), 5, ["maybe"]),
     ("an unknown limit", with_("route /x { upstream backend; auth none; limit nil; }"), 5, ["nil"]),
-    ("an unknown cors policy", with_("route /x { upstream backend; auth none; cors nil; }"), 5, ["nil"]),
+    (
+        "an unknown cors policy",
+        with_("route /x { upstream backend; auth none; cors nil; }"),
+        5,
+        ["nil"],
+    ),
     ("a bad rate", with_("limit x { rate 5/fortnight; }"), 5, ["5/fortnight"]),
     ("a limit without rate", with_("limit x { burst 1; }"), 5, ["rate"]),
     ("a path without slash", with_("route x { upstream backend; auth none; }"), 5, ["x"]),
     ("two equal routes", with_("route / { upstream backend; auth none; }"), None, []),
-    ("two upstreams of one name", with_("upstream backend { server 127.0.0.1:2; }"), 5, ["backend"]),
+    (
+        "two upstreams of one name",
+        with_("upstream backend { server 127.0.0.1:2; }"),
+        5,
+        ["backend"],
+    ),
     ("a missing include", with_("include nowhere.conf;"), 5, ["nowhere.conf"]),
     ("a missing variable", with_("listen ${LISTEN_ADDRESS};"), 5, ["LISTEN_ADDRESS"]),
-    ("a missing variable in a string", with_('listen "127.0.0.1:${PORT_OF_MINE}";'), 5, ["PORT_OF_MINE"]),
+    (
+        "a missing variable in a string",
+        with_('listen "127.0.0.1:${PORT_OF_MINE}";'),
+        5,
+        ["PORT_OF_MINE"],
+    ),
     ("an open variable", with_("listen ${PORT;"), 5, []),
     ("a directive of a later time", with_("listen 127.0.0.1:1 { tls a.pem b.key; }"), 5, ["tls"]),
     ("a control byte", with_("workers \x011;"), 5, []),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("name, text, line, words", MISTAKES, ids=[row[0] for row in MISTAKES])
@@ -239,6 +254,7 @@ def test_a_secret_written_into_the_file_is_not_repeated(gateway):
 
 # Variables and files
 
+
 def test_the_environment_beats_the_env_file_and_defaults_hold(gateway, recorder):
     address = recorder().address
     text = """
@@ -275,11 +291,7 @@ def test_an_optional_env_file_may_be_missing_and_a_named_one_not(gateway):
 
 
 def test_a_fall_through_to_weaker_protection_is_refused(gateway):
-    text = (
-        GOOD
-        + TOKENS
-        + "route POST /account { upstream backend; auth required; }\n"
-    )
+    text = GOOD + TOKENS + "route POST /account { upstream backend; auth required; }\n"
     code, said = check(gateway, text)
     assert code == 1, said
     assert "method_fallthrough" in said
@@ -290,22 +302,19 @@ def test_a_fall_through_to_weaker_protection_is_refused(gateway):
 
 # Routes: precedence and inheritance, seen from outside
 
+
 def test_which_route_is_taken(gateway, recorder):
     names = ["root", "a", "ab", "get-a", "host", "wild"]
-    backends = {
-        name: recorder(answer_named(name)) for name in names
-    }
+    backends = {name: recorder(answer_named(name)) for name in names}
     upstreams = "".join(f"upstream {n} {{ server {b.address}; }}\n" for n, b in backends.items())
-    edge = gateway(
-        f"""{config.top()}{upstreams}
+    edge = gateway(f"""{config.top()}{upstreams}
         route /          {{ upstream root; auth none; }}
         route /a         {{ upstream a; auth none; }}
         route GET /a     {{ upstream get-a; auth none; }}
         route /a/b       {{ upstream ab; auth none; }}
         route /a         {{ upstream host; auth none; host one.example; }}
         route /a         {{ upstream wild; auth none; host *.example; }}
-        """
-    )
+        """)
     for method, host, target, wanted in [
         ("GET", "x", "/", "root"),
         ("GET", "x", "/ab", "root"),

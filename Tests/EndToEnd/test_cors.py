@@ -151,12 +151,10 @@ def test_our_own_refusals_carry_the_headers(start):
 
 
 def test_answers_before_routing_use_the_default_policy(gateway, recorder):
-    edge = gateway(
-        f"""{config.top()}{POLICY}
+    edge = gateway(f"""{config.top()}{POLICY}
         upstream backend {{ server {recorder().address}; }}
         route GET /only {{ upstream backend; auth none; }}
-        """
-    )
+        """)
     for method, target, status in [("GET", "/none", 404), ("POST", "/only", 405)]:
         answer = edge.request(method, target, [("Origin", GOOD)])
         assert answer.status == status

@@ -11,11 +11,32 @@ from support.wire import render
 ENVIRONMENT = config.environment(ACCESS, REFRESH)
 
 SPELLINGS = [
-    "X-User-Id", "x-user-id", "X-USER-ID", "X_User_Id", "x_user_id", "X-User_Id", "X_User-Id",
-    "X.User.Id", "X-User.Id", "x~user~id", "X+User+Id", "X!User!Id", "X'User'Id", "X^User`Id",
-    "X|User|Id", "X*User*Id", "X&User&Id", "X$User$Id", "X%User%Id", "X#User#Id", "x-USER_id",
-]  # fmt: skip
-FORGED = [(name, "forged") for name in SPELLINGS] + [("X-User-Email", "forged"), ("x_user_email", "forged")]
+    "X-User-Id",
+    "x-user-id",
+    "X-USER-ID",
+    "X_User_Id",
+    "x_user_id",
+    "X-User_Id",
+    "X_User-Id",
+    "X.User.Id",
+    "X-User.Id",
+    "x~user~id",
+    "X+User+Id",
+    "X!User!Id",
+    "X'User'Id",
+    "X^User`Id",
+    "X|User|Id",
+    "X*User*Id",
+    "X&User&Id",
+    "X$User$Id",
+    "X%User%Id",
+    "X#User#Id",
+    "x-USER_id",
+]
+FORGED = [(name, "forged") for name in SPELLINGS] + [
+    ("X-User-Email", "forged"),
+    ("x_user_email", "forged"),
+]
 
 
 def folded(name: str) -> str:
@@ -52,16 +73,27 @@ KINDS = [
     ("optional", "GET", "/optional", lambda: sign(claims(), ACCESS), [("X-User-Id", "user-1")]),
     ("required", "GET", "/", lambda: sign(claims(), ACCESS), [("X-User-Id", "user-1")]),
     (
-        "required with both claims", "GET", "/", lambda: sign(claims(email="a@b.c"), ACCESS),
+        "required with both claims",
+        "GET",
+        "/",
+        lambda: sign(claims(email="a@b.c"), ACCESS),
         [("X-User-Id", "user-1"), ("X-User-Email", "a@b.c")],
     ),
-    ("an absent claim", "GET", "/", lambda: sign(claims(sub=None, email="a@b.c"), ACCESS), [("X-User-Email", "a@b.c")]),
+    (
+        "an absent claim",
+        "GET",
+        "/",
+        lambda: sign(claims(sub=None, email="a@b.c"), ACCESS),
+        [("X-User-Email", "a@b.c")],
+    ),
     ("refresh", "POST", "/refresh", lambda: sign(claims(), REFRESH), [("X-User-Id", "user-1")]),
     ("any", "POST", "/any", lambda: sign(claims(), REFRESH), [("X-User-Id", "user-1")]),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize("name, method, path, token, wanted", KINDS, ids=[kind[0] for kind in KINDS])
+@pytest.mark.parametrize(
+    "name, method, path, token, wanted", KINDS, ids=[kind[0] for kind in KINDS]
+)
 def test_a_forged_header_reaches_no_route(gateway, recorder, name, method, path, token, wanted):
     backend = recorder()
     edge = gateway(routes(backend.address), ENVIRONMENT)
@@ -110,10 +142,20 @@ def test_connection_cannot_remove_the_token(gateway, recorder):
 
 
 NAMES_OF_CGI = [
-    "Script-Name", "SCRIPT_NAME", "Path-Info", "Remote-User", "REMOTE_USER", "Remote-Addr",
-    "X-Forwarded-For", "X-Forwarded-User", "X_Forwarded_Proto", "X-Forwarded-Prefix", "Forwarded", "X-Real-IP",
+    "Script-Name",
+    "SCRIPT_NAME",
+    "Path-Info",
+    "Remote-User",
+    "REMOTE_USER",
+    "Remote-Addr",
+    "X-Forwarded-For",
+    "X-Forwarded-User",
+    "X_Forwarded_Proto",
+    "X-Forwarded-Prefix",
+    "Forwarded",
+    "X-Real-IP",
     "x_real_ip",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("path", ["/open", "/optional"])
@@ -189,7 +231,9 @@ def test_a_real_gunicorn_never_sees_a_forged_name(gateway, flask):
         assert seen["headers"]["HTTP_X_USER_ID"] == "user-1", forged
         assert "HTTP_X_USER_EMAIL" not in seen["headers"]
         assert "forged" not in str(seen), forged
-    seen = edge.get("/debug/headers", token, headers=[("Script-Name", "/debug"), ("SCRIPT_NAME", "/debug")])
+    seen = edge.get(
+        "/debug/headers", token, headers=[("Script-Name", "/debug"), ("SCRIPT_NAME", "/debug")]
+    )
     assert (seen.json()["path"], seen.json()["script_name"]) == ("/debug/headers", "")
 
 

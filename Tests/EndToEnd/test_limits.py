@@ -32,13 +32,11 @@ def limited(address: str, limit: str, workers: int = 2) -> str:
 
 
 def test_failures_are_counted_and_success_is_not(gateway, flask):
-    edge = gateway(
-        f"""{config.top()}
+    edge = gateway(f"""{config.top()}
         limit login {{ key client_ip; rate 5/h; burst 5; count failures; }}
         upstream flask {{ server {flask.address}; app_server gunicorn; framework werkzeug; errors flask; }}
         route POST /auth/login {{ upstream flask; auth none; limit login; }}
-        """
-    )
+        """)
     for _ in range(20):
         assert edge.post("/auth/login", CORRECT).status == 200
     for _ in range(5):
@@ -116,7 +114,9 @@ def test_retry_after_is_never_zero(gateway, recorder):
 def test_a_forged_address_is_no_other_client(gateway, recorder):
     edge = gateway(limited(recorder().address, "rate 1/h; burst 2;"))
     statuses = [
-        edge.post("/login", headers=[("X-Forwarded-For", f"10.0.0.{n}"), ("X-Real-IP", f"10.0.0.{n}")]).status
+        edge.post(
+            "/login", headers=[("X-Forwarded-For", f"10.0.0.{n}"), ("X-Real-IP", f"10.0.0.{n}")]
+        ).status
         for n in range(6)
     ]
     assert statuses == [200, 200, 429, 429, 429, 429]
@@ -142,8 +142,7 @@ def test_a_client_that_leaves_has_spent_its_permit(gateway, recorder):
 
 def test_limits_add_up_and_off_clears_them(gateway, recorder):
     backend = recorder()
-    edge = gateway(
-        f"""{config.top()}
+    edge = gateway(f"""{config.top()}
         limit wide   {{ rate 1/h; burst 5; }}
         limit narrow {{ rate 1/h; burst 2; }}
         upstream backend {{ server {backend.address}; }}
@@ -155,8 +154,7 @@ def test_limits_add_up_and_off_clears_them(gateway, recorder):
             route /wide {{ }}
             route /off  {{ limit off; }}
         }}
-        """
-    )
+        """)
     assert [edge.get("/both").status for _ in range(4)] == [200, 200, 429, 429]
     assert edge.get("/wide").status == 200
     assert {edge.get("/off").status for _ in range(10)} == {200}

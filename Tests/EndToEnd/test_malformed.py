@@ -107,7 +107,9 @@ def quiet(gateway, recorder):
     return gateway(config.open_to(backend.address)), backend
 
 
-@pytest.mark.parametrize("data, status", [row[1:] for row in FAULTS], ids=[row[0] for row in FAULTS])
+@pytest.mark.parametrize(
+    "data, status", [row[1:] for row in FAULTS], ids=[row[0] for row in FAULTS]
+)
 def test_a_fault_is_refused_and_the_connection_closed(quiet, data, status):
     edge, backend = quiet
     with edge.connect() as client:
@@ -142,7 +144,9 @@ CHUNK_FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("data", [row[1] for row in CHUNK_FAULTS], ids=[row[0] for row in CHUNK_FAULTS])
+@pytest.mark.parametrize(
+    "data", [row[1] for row in CHUNK_FAULTS], ids=[row[0] for row in CHUNK_FAULTS]
+)
 def test_a_broken_chunk_ends_the_exchange(gateway, recorder, data):
     """The head may be on its way already; the body must never look whole to the backend."""
     whole = []
@@ -222,12 +226,10 @@ def test_an_idle_connection_is_closed_without_a_word(gateway, recorder):
 
 def test_a_method_that_no_route_takes_is_405_and_the_connection_stays(gateway, recorder):
     backend = recorder()
-    edge = gateway(
-        f"""{config.top()}
+    edge = gateway(f"""{config.top()}
         upstream backend {{ server {backend.address}; }}
         route GET POST /only {{ upstream backend; auth none; }}
-        """
-    )
+        """)
     with edge.connect() as client:
         answer = client.request("DELETE", "/only")
         assert answer.status == 405
@@ -242,12 +244,10 @@ def test_a_method_that_no_route_takes_is_405_and_the_connection_stays(gateway, r
 def test_a_refused_small_body_keeps_the_connection_and_is_no_request(gateway, recorder):
     """The body of a refused request must never be read as the next request."""
     backend = recorder()
-    edge = gateway(
-        f"""{config.top()}
+    edge = gateway(f"""{config.top()}
         upstream backend {{ server {backend.address}; }}
         route GET /open {{ upstream backend; auth none; }}
-        """
-    )
+        """)
     inner = render("GET", "/open/smuggled")
     with edge.connect() as client:
         client.send(render("POST", "/none", body=inner))
@@ -257,12 +257,10 @@ def test_a_refused_small_body_keeps_the_connection_and_is_no_request(gateway, re
 
 
 def test_a_refused_large_body_ends_the_connection_after_the_answer(gateway, recorder):
-    edge = gateway(
-        f"""{config.top()}
+    edge = gateway(f"""{config.top()}
         upstream backend {{ server {recorder().address}; }}
         route GET /open {{ upstream backend; auth none; }}
-        """
-    )
+        """)
     with edge.connect() as client:
         client.send(render("POST", "/none", [("Content-Length", "1000000")]) + b"x" * 100)
         answer = client.read_response("POST")
@@ -331,25 +329,23 @@ STRIPPED = [
 @pytest.mark.parametrize("target, wanted", STRIPPED, ids=[row[0] for row in STRIPPED])
 def test_a_stripped_path_begins_with_one_slash(gateway, recorder, target, wanted):
     backend = recorder()
-    edge = gateway(
-        f"""{config.top()}
+    edge = gateway(f"""{config.top()}
         upstream backend {{ server {backend.address}; }}
         group /app {{ upstream backend; strip_prefix on; route / {{ auth none; }} }}
-        """
-    )
+        """)
     assert edge.get(target).status == 200
     assert backend.head.split(b" ")[1] == wanted
 
 
-@pytest.mark.parametrize("target", ["/app//evil.example/x", "/app/../x", "/app/%2e%2e/x", "/app/\\x"])
+@pytest.mark.parametrize(
+    "target", ["/app//evil.example/x", "/app/../x", "/app/%2e%2e/x", "/app/\\x"]
+)
 def test_a_stripped_path_with_another_reading_is_not_forwarded(gateway, recorder, target):
     backend = recorder()
-    edge = gateway(
-        f"""{config.top()}
+    edge = gateway(f"""{config.top()}
         upstream backend {{ server {backend.address}; }}
         group /app {{ upstream backend; strip_prefix on; route / {{ auth none; }} }}
-        """
-    )
+        """)
     answer = edge.get(target)
     if answer.status == 200:  # then what went upstream has exactly one leading slash and no dots
         path = backend.head.split(b" ")[1]

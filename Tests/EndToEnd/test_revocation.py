@@ -85,7 +85,10 @@ def test_a_logout_that_the_backend_refuses_revokes_nothing(gateway, recorder, st
 
 def test_a_logout_without_a_body_and_with_any_2xx(gateway, recorder):
     for status in (200, 201, 202, 204):
-        answer = b"HTTP/1.1 %d Fine\r\n%s\r\n" % (status, b"" if status == 204 else b"Content-Length: 0\r\n")
+        answer = b"HTTP/1.1 %d Fine\r\n%s\r\n" % (
+            status,
+            b"" if status == 204 else b"Content-Length: 0\r\n",
+        )
 
         def script(peer):
             while True:

@@ -77,8 +77,14 @@ SEEDS = {
         "preset flask-jwt-extended; access { secret ${JWT_ACCESS_SECRET}; lifetime 15m; }"
         "refresh { secret ${JWT_REFRESH_SECRET}; lifetime 7d; }",
         lambda: {
-            "fresh": False, "iat": now(), "nbf": now(), "jti": "0b6c7f9e-1", "type": "access",
-            "sub": "u-1", "csrf": "x", "exp": now() + 15 * MINUTE,
+            "fresh": False,
+            "iat": now(),
+            "nbf": now(),
+            "jti": "0b6c7f9e-1",
+            "type": "access",
+            "sub": "u-1",
+            "csrf": "x",
+            "exp": now() + 15 * MINUTE,
         },
         lambda: sign({"sub": "u-1", "exp": now() + 7 * DAY, "type": "refresh"}, REFRESH),
         "u-1",
@@ -105,19 +111,31 @@ SEEDS = {
         "preset flask-jwt-extended; access { secret ${JWT_ACCESS_SECRET}; lifetime 15m; }"
         "refresh { lifetime 30d; }",
         lambda: {
-            "fresh": False, "iat": now(), "nbf": now(), "jti": "0b6c7f9e-2", "type": "access",
-            "sub": "3", "username": "a", "email": "a@b.c", "exp": now() + 15 * MINUTE,
+            "fresh": False,
+            "iat": now(),
+            "nbf": now(),
+            "jti": "0b6c7f9e-2",
+            "type": "access",
+            "sub": "3",
+            "username": "a",
+            "email": "a@b.c",
+            "exp": now() + 15 * MINUTE,
         },
         lambda: sign(
             {
-                "fresh": False, "iat": now(), "nbf": now(), "jti": "0b6c7f9e-3",
-                "type": "refresh", "sub": "3", "exp": now() + 30 * DAY,
+                "fresh": False,
+                "iat": now(),
+                "nbf": now(),
+                "jti": "0b6c7f9e-3",
+                "type": "refresh",
+                "sub": "3",
+                "exp": now() + 30 * DAY,
             },
             ACCESS,
         ),
         "3",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", SEEDS)
@@ -215,26 +233,39 @@ ATTACKS = {
     "alg none": (lambda: raw(header(alg="none"), claims()), "unsupported_algorithm"),
     "alg None": (lambda: raw(header(alg="None"), claims()), "unsupported_algorithm"),
     "alg nOnE with a signature": (
-        lambda: sign(claims(), ACCESS, header(alg="nOnE")), "unsupported_algorithm"),
-    "alg none and two parts": (
-        lambda: raw(header(alg="none"), claims()).rstrip("."), "malformed"),
+        lambda: sign(claims(), ACCESS, header(alg="nOnE")),
+        "unsupported_algorithm",
+    ),
+    "alg none and two parts": (lambda: raw(header(alg="none"), claims()).rstrip("."), "malformed"),
     "alg RS256 signed with the secret": (
-        lambda: sign(claims(), ACCESS, header(alg="RS256")), "unsupported_algorithm"),
+        lambda: sign(claims(), ACCESS, header(alg="RS256")),
+        "unsupported_algorithm",
+    ),
     "alg HS512": (
         lambda: sign(claims(), ACCESS, header(alg="HS512"), hashlib.sha512),
-        "unsupported_algorithm"),
+        "unsupported_algorithm",
+    ),
     "alg HS384": (
         lambda: sign(claims(), ACCESS, header(alg="HS384"), hashlib.sha384),
-        "unsupported_algorithm"),
+        "unsupported_algorithm",
+    ),
     "alg hs256 in lower case": (
-        lambda: sign(claims(), ACCESS, header(alg="hs256")), "unsupported_algorithm"),
-    "alg absent": (lambda: sign(claims(), ACCESS, {"typ": "JWT"}), {"malformed", "unsupported_algorithm"}),
+        lambda: sign(claims(), ACCESS, header(alg="hs256")),
+        "unsupported_algorithm",
+    ),
+    "alg absent": (
+        lambda: sign(claims(), ACCESS, {"typ": "JWT"}),
+        {"malformed", "unsupported_algorithm"},
+    ),
     "alg an array": (
-        lambda: sign(claims(), ACCESS, header(alg=["HS256"])), {"malformed", "unsupported_algorithm"}),
+        lambda: sign(claims(), ACCESS, header(alg=["HS256"])),
+        {"malformed", "unsupported_algorithm"},
+    ),
     "alg null": (
-        lambda: sign(claims(), ACCESS, header(alg=None)), {"malformed", "unsupported_algorithm"}),
-    "alg twice": (
-        lambda: sign(claims(), ACCESS, b'{"alg":"none","alg":"HS256"}'), "malformed"),
+        lambda: sign(claims(), ACCESS, header(alg=None)),
+        {"malformed", "unsupported_algorithm"},
+    ),
+    "alg twice": (lambda: sign(claims(), ACCESS, b'{"alg":"none","alg":"HS256"}'), "malformed"),
     "another secret": (lambda: sign(claims(), OTHER_ACCESS), "bad_signature"),
     "an empty secret": (lambda: sign(claims(), ""), "bad_signature"),
     "a flipped signature": (flipped, "bad_signature"),
@@ -245,9 +276,10 @@ ATTACKS = {
     "a padded signature": (lambda: sign(claims(), ACCESS) + "=", "malformed"),
     "a non-canonical last character": (non_canonical_tail, {"malformed", "bad_signature"}),
     "an unknown critical header": (
-        lambda: sign(claims(), ACCESS, header(crit=["exp2"], exp2=1)), "malformed"),
-    "b64 false": (
-        lambda: sign(claims(), ACCESS, header(crit=["b64"], b64=False)), "malformed"),
+        lambda: sign(claims(), ACCESS, header(crit=["exp2"], exp2=1)),
+        "malformed",
+    ),
+    "b64 false": (lambda: sign(claims(), ACCESS, header(crit=["b64"], b64=False)), "malformed"),
     "five parts": (lambda: sign(claims(), ACCESS) + ".AAAA.AAAA", "malformed"),
     "four parts": (lambda: sign(claims(), ACCESS) + ".AAAA", "malformed"),
     "two parts": (lambda: ".".join(sign(claims(), ACCESS).split(".")[:2]), "malformed"),
@@ -258,46 +290,62 @@ ATTACKS = {
     "a payload that is no JSON": (lambda: sign(b"{sub:1}", ACCESS), "malformed"),
     "an empty payload": (lambda: sign(b"", ACCESS), "malformed"),
     "bytes behind the payload": (
-        lambda: sign(json.dumps(claims()).encode() + b"{}", ACCESS), "malformed"),
+        lambda: sign(json.dumps(claims()).encode() + b"{}", ACCESS),
+        "malformed",
+    ),
     "sub twice": (
-        lambda: sign(b'{"sub":"a","sub":"admin","exp":%d}' % (now() + 600), ACCESS), "malformed"),
+        lambda: sign(b'{"sub":"a","sub":"admin","exp":%d}' % (now() + 600), ACCESS),
+        "malformed",
+    ),
     "exp twice": (
-        lambda: sign(b'{"sub":"a","exp":1,"exp":%d}' % (now() + 600), ACCESS), "malformed"),
+        lambda: sign(b'{"sub":"a","exp":1,"exp":%d}' % (now() + 600), ACCESS),
+        "malformed",
+    ),
     "sub an object": (lambda: sign(claims(sub={"id": 1}), ACCESS), "malformed"),
     "sub an array": (lambda: sign(claims(sub=["a"]), ACCESS), "malformed"),
     "invalid UTF-8": (
-        lambda: sign(b'{"sub":"\xff\xfe","exp":%d}' % (now() + 600), ACCESS), "malformed"),
+        lambda: sign(b'{"sub":"\xff\xfe","exp":%d}' % (now() + 600), ACCESS),
+        "malformed",
+    ),
     "a lone surrogate": (
-        lambda: sign(b'{"sub":"\\ud800","exp":%d}' % (now() + 600), ACCESS), "malformed"),
+        lambda: sign(b'{"sub":"\\ud800","exp":%d}' % (now() + 600), ACCESS),
+        "malformed",
+    ),
     "deep nesting": (
         lambda: sign(b'{"x":' + b"[" * 400 + b"]" * 400 + b',"exp":%d}' % (now() + 600), ACCESS),
-        "malformed"),
+        "malformed",
+    ),
     "no exp": (lambda: sign(claims(exp=None), ACCESS), {"malformed", "missing_claim", "expired"}),
     "exp null": (lambda: sign(b'{"sub":"a","exp":null}', ACCESS), {"malformed", "expired"}),
     "exp a string": (lambda: sign(claims(exp=str(now() + 600)), ACCESS), "malformed"),
     "exp true": (lambda: sign(claims(exp=True), ACCESS), "malformed"),
     "exp infinite": (
-        lambda: sign(b'{"sub":"a","exp":1e400}', ACCESS), {"malformed", "lifetime_exceeded"}),
+        lambda: sign(b'{"sub":"a","exp":1e400}', ACCESS),
+        {"malformed", "lifetime_exceeded"},
+    ),
     "exp NaN": (lambda: sign(b'{"sub":"a","exp":NaN}', ACCESS), "malformed"),
     "exp negative": (lambda: sign(claims(exp=-1), ACCESS), {"malformed", "expired"}),
     "exp zero": (lambda: sign(claims(exp=0), ACCESS), "expired"),
     "exp past 64 bits": (
         lambda: sign(b'{"sub":"a","exp":99999999999999999999999}', ACCESS),
-        {"malformed", "lifetime_exceeded"}),
+        {"malformed", "lifetime_exceeded"},
+    ),
     "expired": (lambda: sign(claims(exp=now() - 1), ACCESS), "expired"),
     "expired long ago": (lambda: sign(claims(exp=now() - 10**8), ACCESS), "expired"),
     "a lifetime that is too long": (
-        lambda: sign(claims(exp=now() + 3600), ACCESS), "lifetime_exceeded"),
+        lambda: sign(claims(exp=now() + 3600), ACCESS),
+        "lifetime_exceeded",
+    ),
     "not yet valid": (lambda: sign(claims(nbf=now() + 300), ACCESS), "not_yet_valid"),
     "nbf a string": (lambda: sign(claims(nbf="0"), ACCESS), "malformed"),
     "iat a string": (lambda: sign(claims(iat="0"), ACCESS), "malformed"),
     "a refresh token": (lambda: sign(claims(), REFRESH), "wrong_token_type"),
     "an unknown kid": (
         lambda: sign(claims(), OTHER_ACCESS, header(kid="../../etc/passwd")),
-        {"unknown_key", "bad_signature"}),
-    "20,000 characters": (
-        lambda: sign(claims(pad="x" * 9000), ACCESS), {"too_large"}),
-}  # fmt: skip
+        {"unknown_key", "bad_signature"},
+    ),
+    "20,000 characters": (lambda: sign(claims(pad="x" * 9000), ACCESS), {"too_large"}),
+}
 
 
 def test_no_attack_passes(start):
@@ -313,7 +361,9 @@ def test_no_attack_passes(start):
             line = edge.logged(path=target)
             if answer.status != 401 or line.get("reason") not in reasons:
                 wrong.append((name, target, answer.status, line.get("reason"), reasons))
-        assert edge.post("/any", token=token).status in ({200} if name == "a refresh token" else {401})
+        assert edge.post("/any", token=token).status in (
+            {200} if name == "a refresh token" else {401}
+        )
     assert not wrong
     edge_heads = [head for head in backend.heads if b"/any" not in head.split(b"\r\n")[0]]
     assert edge_heads == []
@@ -326,7 +376,9 @@ PASSING = {
     "no typ": lambda: sign(claims(), ACCESS, {"alg": "HS256"}),
     "at+jwt": lambda: sign(claims(), ACCESS, header(typ="at+jwt")),
     "white space in the JSON": lambda: sign(
-        b' { "sub" : "user-1" , "exp" : %d } ' % (now() + 600), ACCESS, b'{ "typ":"JWT", "alg" : "HS256" }'
+        b' { "sub" : "user-1" , "exp" : %d } ' % (now() + 600),
+        ACCESS,
+        b'{ "typ":"JWT", "alg" : "HS256" }',
     ),
     "escapes in the JSON": lambda: sign(
         b'{"s\\u0075b":"user-\\u0031","exp":%d}' % (now() + 600), ACCESS
@@ -334,7 +386,7 @@ PASSING = {
     "exp with a fraction": lambda: sign(claims(exp=now() + 600.5), ACCESS),
     "nested claims": lambda: sign(claims(realm_access={"roles": [{"a": [1, 2]}]}), ACCESS),
     "a large payload": lambda: sign(claims(pad="x" * 3000), ACCESS),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", PASSING)
@@ -363,7 +415,9 @@ CREDENTIALS = [
 ]
 
 
-@pytest.mark.parametrize("name, values, status, reason", CREDENTIALS, ids=[c[0] for c in CREDENTIALS])
+@pytest.mark.parametrize(
+    "name, values, status, reason", CREDENTIALS, ids=[c[0] for c in CREDENTIALS]
+)
 def test_how_the_authorization_header_is_read(start, name, values, status, reason):
     edge, backend = start(DUAL)
     token = sign(claims(), ACCESS)
@@ -411,7 +465,14 @@ def test_the_same_token_twice_and_from_many_connections(start):
     edge, _ = start(DUAL)
     good, bad = sign(claims(), ACCESS), sign(claims(), OTHER_ACCESS)
     with edge.connect() as client:
-        for token, status in [(good, 200), (bad, 401), (good, 200), (bad, 401), (bad, 401), (good, 200)]:
+        for token, status in [
+            (good, 200),
+            (bad, 401),
+            (good, 200),
+            (bad, 401),
+            (bad, 401),
+            (good, 200),
+        ]:
             assert client.request("GET", "/", [tokens.bearer(token)]).status == status
 
 
@@ -480,7 +541,10 @@ def test_tokens_in_places_that_the_route_does_not_read_do_not_reach_the_backend(
     head = backend.heads[-1]
     assert b"access_token_cookie" not in head and b"jwt=" not in head
     assert b"theme=dark" in head and b"x=1" in head
-    for path, headers in [("/a", [("Cookie", f"access_token_cookie={evil}")]), (f"/b?jwt={evil}", [])]:
+    for path, headers in [
+        ("/a", [("Cookie", f"access_token_cookie={evil}")]),
+        (f"/b?jwt={evil}", []),
+    ]:
         answer = edge.get(path, good, headers=headers)
         assert answer.status == 400, path
         assert edge.logged(path=path.split("?")[0])["reason"] == "ambiguous_credentials"

@@ -39,12 +39,10 @@ def test_an_upstream_that_is_silent_is_504(gateway, recorder):
         peer.wait_for_end()
 
     backend = recorder(script)
-    edge = gateway(
-        f"""{config.top()}
+    edge = gateway(f"""{config.top()}
         upstream backend {{ server {backend.address}; response_timeout 1s; }}
         route / {{ upstream backend; auth none; }}
-        """
-    )
+        """)
     with edge.connect() as client:
         assert client.request("GET", "/").status == 504
     assert edge.logged(status=504)
@@ -61,17 +59,26 @@ WRONG = [
     ("a folded line", b"HTTP/1.1 200 OK\r\nX-A: 1\r\n 2\r\nContent-Length: 2\r\n\r\nok"),
     ("a space before the colon", b"HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nok"),
     ("NUL in a value", b"HTTP/1.1 200 OK\r\nX-A: \x00\r\nContent-Length: 2\r\n\r\nok"),
-    ("bare CR in a value", b"HTTP/1.1 200 OK\r\nX-A: 1\rSet-Cookie: a\r\nContent-Length: 2\r\n\r\nok"),
+    (
+        "bare CR in a value",
+        b"HTTP/1.1 200 OK\r\nX-A: 1\rSet-Cookie: a\r\nContent-Length: 2\r\n\r\nok",
+    ),
     ("two lengths", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nokk"),
-    ("length and chunked", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    (
+        "length and chunked",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ),
     ("a bad length", b"HTTP/1.1 200 OK\r\nContent-Length: 2x\r\n\r\nok"),
     ("an unknown coding", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok"),
     ("a head over the limit", b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 100000 + b"\r\n\r\n"),
     ("an endless head", b"HTTP/1.1 200 OK\r\n" + b"X-A: a\r\n" * 50000),
     ("nothing", b""),
     ("half a head", b"HTTP/1.1 200 OK\r\nContent-"),
-    ("a switch of protocols nobody asked for", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"),
-]  # fmt: skip
+    (
+        "a switch of protocols nobody asked for",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+    ),
+]
 
 
 @pytest.mark.parametrize("data", [row[1] for row in WRONG], ids=[row[0] for row in WRONG])

@@ -41,9 +41,7 @@ def make_pair(identity: str, email: str) -> dict:
         "exp": int(time.time()) + 7 * 86400,
     }
     return {
-        "access_token": create_access_token(
-            identity=identity, additional_claims={"email": email}
-        ),
+        "access_token": create_access_token(identity=identity, additional_claims={"email": email}),
         "refresh_token": pyjwt.encode(refresh, REFRESH_SECRET, algorithm="HS256"),
         "token_type": "Bearer",
     }

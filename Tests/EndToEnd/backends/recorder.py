@@ -220,4 +220,6 @@ class Recorder:
             thread.join(DEADLINE)
             assert not thread.is_alive(), "a script did not end"
         if self.failures:
-            raise AssertionError(f"a backend script failed: {self.failures[0]!r}") from self.failures[0]
+            raise AssertionError(
+                f"a backend script failed: {self.failures[0]!r}"
+            ) from self.failures[0]

@@ -168,9 +168,14 @@ class Gateway:
     def command(self, name: str, *arguments, **more):
         """A command of the binary on this configuration (`gateway NAME -c FILE …`)."""
         return run(
-            *name.split(), "-c", self.file, *arguments,
-            folder=self.folder, environment=self.environment, **more,
-        )  # fmt: skip
+            *name.split(),
+            "-c",
+            self.file,
+            *arguments,
+            folder=self.folder,
+            environment=self.environment,
+            **more,
+        )
 
     def memory(self, name: str) -> int:
         """A field of /proc/PID/status in KiB: VmRSS, VmHWM."""

@@ -84,9 +84,20 @@ class Backend:
 
 def flask_command(fd: int) -> list:
     return [
-        sys.executable, "-m", "gunicorn", "--bind", f"fd://{fd}", "--worker-class", "gthread",
-        "--threads", "8", "--workers", "1", "--no-control-socket", "flask_app:app",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--bind",
+        f"fd://{fd}",
+        "--worker-class",
+        "gthread",
+        "--threads",
+        "8",
+        "--workers",
+        "1",
+        "--no-control-socket",
+        "flask_app:app",
+    ]
 
 
 def fastapi_command(fd: int) -> list:

@@ -39,7 +39,9 @@ HEADER = {"alg": "HS256", "typ": "JWT"}
 def sign(claims, secret: str, header=None, digest=hashlib.sha256) -> str:
     """A token over `claims` (a dict, or bytes taken as they are) and `header` (the same)."""
     header = HEADER if header is None else header
-    parts = [part if isinstance(part, bytes) else json.dumps(part).encode() for part in (header, claims)]
+    parts = [
+        part if isinstance(part, bytes) else json.dumps(part).encode() for part in (header, claims)
+    ]
     text = b64(parts[0]) + "." + b64(parts[1])
     return remember(text + "." + b64(hmac.new(secret.encode(), text.encode(), digest).digest()))
 
