@@ -133,6 +133,21 @@ def test_hop_by_hop_fields_of_the_answer_stay_on_their_hop(gateway, recorder):
     assert answer.all("Set-Cookie") == ["a=1", "b=2"]
 
 
+def test_an_upgrade_is_forwarded_as_an_ordinary_request(gateway, recorder):
+    """No tunnel is offered, so the backend must not be asked for one."""
+    backend = recorder()
+    edge = gateway(config.open_to(backend.address))
+    headers = [
+        ("Connection", "Upgrade, HTTP2-Settings"),
+        ("Upgrade", "h2c"),
+        ("HTTP2-Settings", "AA"),
+    ]
+    answer = edge.get("/", headers=headers)
+    assert answer.status == 200
+    for name in ("Upgrade", "HTTP2-Settings"):
+        assert lines_named(backend.head, name) == []
+
+
 # Connections
 
 

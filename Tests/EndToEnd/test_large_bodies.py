@@ -124,3 +124,26 @@ def test_a_client_that_does_not_read_holds_the_upstream_back(gateway, recorder):
         assert pushed.wait(60)
         assert sent[0] < 64 << 20
         assert edge.memory("VmHWM") - start <= GROWTH_KIB
+
+
+def test_an_upstream_that_does_not_read_holds_the_client_back(gateway, recorder):
+    done = threading.Event()
+
+    def script(peer):
+        peer.read_head()
+        assert done.wait(60)
+
+    edge = gateway(open_without_limit(recorder(script)))
+    start = edge.memory("VmHWM")
+    with edge.connect() as client:
+        client.send(render("POST", "/", [("Content-Length", str(GIB))]))
+        client.socket.settimeout(3)
+        total = 0
+        try:
+            while total < GIB:
+                total += client.socket.send(BLOCK)
+        except TimeoutError:
+            pass
+        assert total < 64 << 20
+        assert edge.memory("VmHWM") - start <= GROWTH_KIB
+    done.set()

@@ -1,9 +1,11 @@
 """Starting, saying so, stopping: signals, ports, sockets, memory."""
 
+import os
 import re
 import signal
 import socket
 import threading
+from pathlib import Path
 
 
 import pytest
@@ -53,6 +55,20 @@ def test_port_0_is_resolved_once_and_shared_by_the_workers(gateway, recorder):
     assert len(edge.addresses) == 1
     for _ in range(40):
         assert edge.get("/").status == 200
+
+
+def test_one_worker_for_each_core(gateway, recorder):
+    text = config.open_to(recorder().address).replace("workers 2;", "workers auto;")
+    edge = gateway(text)
+    threads = Path(f"/proc/{edge.process.pid}/task").iterdir()
+    names = [(thread / "comm").read_text().strip() for thread in threads]
+    assert sum(name.startswith("worker") for name in names) == len(os.sched_getaffinity(0)), names
+    assert edge.get("/").status == 200
+
+
+def test_no_command_means_run(gateway, recorder):
+    edge = gateway(config.open_to(recorder().address), arguments=[])
+    assert edge.get("/").status == 200
 
 
 def test_an_address_in_use_is_named(gateway, recorder):
