@@ -25,9 +25,15 @@ public struct Configuration: Sendable {
     guard let directives = ConfigLoader.load(path: path, source: source, log: log) else {
       return nil
     }
-    let compiler = Compiler(log: log, mainFile: path)
+    let compiler = Compiler(log: log, mainFile: path, source: source)
     let configuration = compiler.compile(directives)
-    return log.hasErrors ? nil : configuration
+    if log.hasErrors { return nil }
+    var settings = configuration.settings
+    settings.warnings = log.diagnostics.map { diagnostic in
+      "\(diagnostic.file):\(diagnostic.line): \(diagnostic.message)"
+    }
+    return Configuration(
+      settings: settings, policy: configuration.policy, routes: configuration.routes)
   }
 
   /// The admin address of the configuration at a path, without looking at anything else in it; nil
@@ -42,7 +48,7 @@ public struct Configuration: Sendable {
       }
       return nil
     }
-    return Compiler(log: log, mainFile: path).admin(directive)
+    return Compiler(log: log, mainFile: path, source: source).admin(directive)
   }
 }
 
@@ -66,6 +72,8 @@ public struct RouteListing: Sendable {
   public let cors: String
   /// The upstream's name.
   public let upstream: String
+  /// True when a 2xx answer revokes the presented tokens.
+  public let revokesOnSuccess: Bool
   /// Name of the style of its error answers.
   public let errors: String
   /// What is cut from the path before it is forwarded; empty for nothing.

@@ -121,7 +121,7 @@ public enum Schema {
   static func isSecretLike(_ name: String) -> Bool {
     if let rule = DirectiveTable.rules.first(where: { $0.name == name }) { return rule.isSecret }
     let lowercase = name.lowercased()
-    if lowercase.contains("secret") || lowercase.contains("password") { return true }
+    if lowercase.holds("secret") || lowercase.holds("password") { return true }
     return DirectiveTable.rules.contains { rule in
       rule.isSecret && Spelling.distance(lowercase, rule.name, atMost: 2) != nil
     }

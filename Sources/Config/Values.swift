@@ -122,7 +122,7 @@ extension Argument {
       }
       return .unix(path: path)
     }
-    if text.contains("://") {
+    if text.holds("://") {
       return refuse(log, "is a URL, and an address is needed", hint)
     }
     guard let colon = text.lastIndex(of: ":") else {
@@ -212,5 +212,17 @@ public enum ConfigValue {
   static func isHostByte(_ byte: UInt8) -> Bool {
     byte.isASCIIAlphanumeric || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-")
       || byte == UInt8(ascii: "_")
+  }
+}
+
+extension String {
+  /// True when the text holds a fragment: byte by byte, without the machinery of patterns.
+  public func holds(_ fragment: String) -> Bool {
+    let text = Array(utf8)
+    let wanted = Array(fragment.utf8)
+    guard text.count >= wanted.count else { return false }
+    return (0...(text.count - wanted.count)).contains { start in
+      text[start..<(start + wanted.count)].elementsEqual(wanted)
+    }
   }
 }

@@ -67,9 +67,12 @@ extension Compiler {
       }
     }
     for directive in body.all(named: "import") {
-      if let argument = directive.arguments.first, let path = path(argument) {
-        blocklist.importPaths.append(path)
+      guard let argument = directive.arguments.first, let path = path(argument) else { continue }
+      // Only whether it is there: it is read when the gateway starts.
+      if source.readFile(path, 0) == .missing {
+        log.error("there is no file \(path)", at: argument.span)
       }
+      blocklist.importPaths.append(path)
     }
   }
 }

@@ -208,7 +208,7 @@ extension Compiler {
           listeners: scope.listeners.map { listenerNames.names[$0] }, path: path,
           auth: "\(auth)", realm: realm.map { realmNames.names[$0] },
           limits: scope.limits.map { limitNames.names[$0] }, cors: corsText(cors),
-          upstream: upstreamNames.names[upstream],
+          upstream: upstreamNames.names[upstream], revokesOnSuccess: scope.onSuccess == .revoke,
           errors: styled(style, flask422: scope.flask422 ?? false).rawValue,
           strippedPrefix: stripped, place: directive.span.lineOnly))
     }
@@ -245,7 +245,7 @@ extension Compiler {
       return argument.refuse(
         log, "holds \(shown)", "write the path decoded, without query and parameters")
     }
-    if text.contains("*") || text.contains("/:") || text.contains("<") || text.contains("{") {
+    if text.contains("*") || text.holds("/:") || text.contains("<") || text.contains("{") {
       return argument.refuse(
         log, "holds a pattern", "a path stands for all that is below it: write the fixed part")
     }

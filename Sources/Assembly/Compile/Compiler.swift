@@ -15,6 +15,8 @@ import Tokens
 final class Compiler {
   let log: DiagnosticLog
   let mainFile: String
+  /// For whether named files are there; nothing is read from them.
+  let source: ConfigSource
 
   var settings = GatewaySettings()
   var policy = PolicyDefinitions()
@@ -40,8 +42,9 @@ final class Compiler {
   var limitSpans: [SourceSpan] = []
   var identitySpans: [SourceSpan] = []
 
-  init(log: DiagnosticLog, mainFile: String) {
+  init(log: DiagnosticLog, mainFile: String, source: ConfigSource) {
     self.log = log
+    self.source = source
     self.mainFile = mainFile
   }
 

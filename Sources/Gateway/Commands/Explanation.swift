@@ -1,0 +1,223 @@
+// The text of `gateway explain`: readings, route, decision, and what would be sent or answered.
+
+import Assembly
+import Bytes
+import EventLoop
+import HTTPWire
+import Policy
+import Proxy
+import Tokens
+
+/// One request's way through the gateway, told.
+struct Explanation {
+  private let configuration: Configuration
+  private let request: ExplainedRequest
+  private let set: PolicySet
+  private let gatekeeper: Gatekeeper
+  private let policy = RequestPolicy()
+  private let head = RequestHead()
+  private let now = PolicyTime(
+    monotonicNanoseconds: Clock.monotonicNanoseconds(),
+    epochSeconds: Clock.realtimeMilliseconds() / 1000)
+
+  init(_ configuration: Configuration, _ request: ExplainedRequest) {
+    self.configuration = configuration
+    self.request = request
+    let revocations = RevocationTable()
+    set = PolicySet(configuration.policy, revocations: revocations)
+    gatekeeper = Gatekeeper(revocations: revocations, limits: LimitTable())
+  }
+
+  /// Everything there is to tell.
+  func text() -> String {
+    let bytes = request.bytes
+    let listener = configuration.settings.listeners[request.listener]
+    var out = section("request", ["\(request.method) \(request.target) at \(request.host)"])
+    out += section("from", ["\(address), by listener \(listener.name)"])
+    let limits = configuration.settings.limits
+    let outcome = head.parse(
+      bytes.span, from: 0,
+      limits: HeadLimits(
+        targetBytesMaximum: limits.targetBytesMaximum, headBytesMaximum: limits.headBytesMaximum,
+        fieldCountMaximum: limits.fieldCountMaximum))
+    switch outcome {
+    case .complete: break
+    case .needsMore:
+      return out + section("verdict", ["refused: the head doesn't end"])
+    case .malformed(let fault, let offset):
+      let what = "\(fault.status) \(fault.name): the request is malformed at byte \(offset)"
+      return out + section("verdict", [what])
+    }
+    out += readings()
+    var notes: [String] = []
+    let action = decide(bytes, &notes)
+    out += route()
+    out += section("steps", steps(notes))
+    switch action {
+    case .admit: out += section("verdict", [admitted()]) + sent(bytes)
+    case .answerPreflight:
+      out += section("verdict", ["the preflight is answered here"]) + answer(bytes)
+    default: out += section("verdict", [refused()]) + answer(bytes)
+    }
+    return out
+  }
+
+  // MARK: The decision
+
+  /// Runs the machine to its end; what a running gateway would ask elsewhere is answered kindly and
+  /// noted.
+  private func decide(_ bytes: [UInt8], _ notes: inout [String]) -> PolicyAction {
+    let ip = request.address.ipBytes
+    let peer = PeerAddress(high: ip.high, low: ip.low, listener: request.listener)
+    var action = gatekeeper.headReceived(
+      policy, head: head, bytes: bytes.span, peer: peer, now: now, set: set)
+    // Each wait comes once at most; the bound is for a machine that has lost its way.
+    for _ in 0..<8 {
+      switch action {
+      case .admit, .deny, .answerPreflight: return action
+      case .needBodyField:
+        notes.append("the body is read for a token: \(request.body.count) bytes")
+        action = gatekeeper.bodyFieldRead(
+          policy, head: head, bytes: bytes.span, body: request.body.span, now: now, set: set)
+      case .askRevocation:
+        notes.append("the blocklist's store is asked: taken for not revoked")
+        action = gatekeeper.revocationAnswered(
+          policy, answer: .clear, head: head, bytes: bytes.span, now: now, set: set)
+      case .askPermit:
+        notes.append("the shared limits are asked: taken for granted")
+        action = gatekeeper.permitAnswered(
+          policy, answer: .granted, head: head, bytes: bytes.span, now: now, set: set)
+      case .needKey:
+        notes.append("the key set is fetched: taken for unavailable")
+        action = gatekeeper.keySetAnswered(
+          policy, isAvailable: false, head: head, bytes: bytes.span, now: now, set: set)
+      }
+    }
+    return action
+  }
+
+  // MARK: Sections
+
+  private func readings() -> String {
+    let path = String(request.target.prefix { $0 != "?" })
+    let all = PathReadings.all(of: path)
+    var rows: [[String]] = []
+    for reading in all {
+      let routes = configuration.routes
+      let match = PathReadings.route(
+        reading.path, method: request.method, host: request.host,
+        listener: configuration.settings.listeners[request.listener].name, among: routes)
+      let place = match.map { "\(routes[$0].path) (\(routes[$0].place))" } ?? "no route"
+      rows.append([reading.name, reading.path, place])
+    }
+    let lines = TextTable.render(rows).split(separator: "\n").map(String.init)
+    return section(all.count == 1 ? "reading" : "readings", lines)
+  }
+
+  private func route() -> String {
+    guard configuration.routes.indices.contains(policy.routeIndex) else {
+      return section("route", ["none"])
+    }
+    let route = configuration.routes[policy.routeIndex]
+    let methods = route.methods.isEmpty ? "any method" : route.methods.joined(separator: " ")
+    return section(
+      "route",
+      [
+        "\(methods) \(route.host ?? "")\(route.path), \(route.place)",
+        "auth \(route.auth), realm \(route.realm ?? "none"), limits "
+          + (route.limits.isEmpty ? "none" : route.limits.joined(separator: " "))
+          + ", cors \(route.cors), errors \(route.errors)",
+      ])
+  }
+
+  private func steps(_ notes: [String]) -> [String] {
+    var lines: [String] = []
+    if policy.isPreflight { lines.append("cors: a preflight") }
+    guard configuration.routes.indices.contains(policy.routeIndex) else { return lines }
+    let route = configuration.routes[policy.routeIndex]
+    for name in route.limits {
+      if let limit = configuration.policy.limits.first(where: { $0.name == name }) {
+        let count = limit.count == .failures ? "failures count" : "every request counts"
+        lines.append(
+          "limit \(name): \(limit.permits) in \(limit.periodSeconds) s, burst \(limit.burst), \(count)"
+        )
+      }
+    }
+    switch route.auth {
+    case "none": lines.append("token: neither read nor judged")
+    case "optional": lines.append("token: none is fine, a bad one is not")
+    case "required": lines.append("token: an access token is required")
+    case "refresh": lines.append("token: a refresh token is required")
+    default: lines.append("token: an access or a refresh token is required")
+    }
+    lines += notes
+    if let facts = policy.token {
+      let left = facts.expiration - now.epochSeconds
+      lines.append("token: a verified \(facts.tokenClass.name) token, good for \(left) s more")
+      lines.append("blocklist: not asked here; the running gateway knows")
+    } else if policy.refusal == nil {
+      lines.append("caller: anonymous")
+    }
+    return lines
+  }
+
+  private func admitted() -> String {
+    let traffic = configuration.settings.routes[policy.routeIndex]
+    let upstream = configuration.settings.upstreams[traffic.upstreamIndex]
+    let servers = upstream.servers.map(\.address.description).joined(separator: ", ")
+    return "forwarded to upstream \(upstream.name) (\(servers))"
+  }
+
+  private func refused() -> String {
+    guard let refusal = policy.refusal else { return "refused" }
+    return "refused with \(refusal.status): \(refusal.name)"
+  }
+
+  /// The head that the backend would get, without what every request gets (X-Forwarded-For and such).
+  private func sent(_ bytes: [UInt8]) -> String {
+    var buffer = ByteBuffer(capacity: 64 << 10)
+    buffer.append(text: request.method + " ")
+    policy.appendTarget(head: head, bytes: bytes.span, to: &buffer)
+    buffer.append(" HTTP/1.1\r\n")
+    for index in 0..<head.fieldCount {
+      let field = head.field(at: index)
+      if field.id == .authorization {
+        buffer.append("Authorization: (as sent)\r\n")
+      } else if !head.isHopByHop(at: index), !set.headerGuard.isGuarded(field, bytes: bytes.span) {
+        policy.appendLine(field, bytes: bytes.span, to: &buffer)
+      }
+    }
+    policy.appendIdentity(to: &buffer)
+    return section("sent", lines(buffer.readable))
+  }
+
+  private func answer(_ bytes: [UInt8]) -> String {
+    var buffer = ByteBuffer(capacity: ReplyWriter.replyBytesMaximum)
+    _ = ReplyWriter.append(
+      policy, head: head, bytes: bytes.span, set: set, closes: false,
+      epochSeconds: now.epochSeconds, to: &buffer)
+    return section("answer", lines(buffer.readable))
+  }
+
+  private func lines(_ bytes: Span<UInt8>) -> [String] {
+    String(lossy: bytes).split(omittingEmptySubsequences: false) { $0.isNewline }
+      .map(String.init).filter { !$0.isEmpty }
+  }
+
+  /// A label and its lines, indented under each other.
+  private func section(_ label: String, _ lines: [String]) -> String {
+    var out = ""
+    for (index, line) in lines.enumerated() {
+      let name = index == 0 ? label : ""
+      out += name + String(repeating: " ", count: max(1, 10 - name.count)) + line + "\n"
+    }
+    return out
+  }
+
+  private var address: String {
+    // An address alone: its description with port 0 in front of the colon.
+    var text = request.address.description
+    if text.hasSuffix(":0") { text.removeLast(2) }
+    return text
+  }
+}

@@ -1,0 +1,44 @@
+// `gateway routes`: the routes as they are judged, inheritance resolved.
+
+import Assembly
+
+enum RoutesCommand {
+  static let help = """
+    usage: gateway routes [-c FILE]
+
+    Lists every route with what it inherits: methods, host, path, auth, realm, limits, CORS policy,
+    upstream, and where it stands. A request takes the longest path that fits; at equal paths a named
+    method comes before any.
+
+      -c FILE   the configuration (gateway.conf)
+
+    """
+
+  static func run(_ words: [String]) -> Int32 {
+    Command.run("routes", help: help, words) { (words) throws(UsageMistake) in
+      let words = try CommandWords(words, valued: ["-c"], flagged: [])
+      try words.expectOperands(0...0, "nothing")
+      guard let configuration = ConfigurationOption.load(try ConfigurationOption.path(words)) else {
+        return ExitCode.refused
+      }
+      Output.answer(table(configuration.routes))
+      return ExitCode.done
+    }
+  }
+
+  static func table(_ routes: [RouteListing]) -> String {
+    var rows = [
+      ["METHODS", "HOST", "PATH", "AUTH", "REALM", "LIMITS", "CORS", "UPSTREAM", "PLACE"]
+    ]
+    for route in routes {
+      rows.append([
+        route.methods.isEmpty ? "*" : route.methods.joined(separator: ","), route.host ?? "*",
+        route.path, route.auth + (route.revokesOnSuccess ? ", revokes" : ""),
+        route.auth == "none" ? "-" : route.realm ?? "-",
+        route.limits.isEmpty ? "-" : route.limits.joined(separator: ","), route.cors,
+        route.upstream, route.place,
+      ])
+    }
+    return TextTable.render(rows)
+  }
+}
