@@ -40,6 +40,13 @@ public final class GrowingAtomicRows: Sendable {
   /// Number of keys in the table, vacated ones too. Any thread.
   public var count: Int { usedRows.load(ordering: .relaxed) }
 
+  /// True when the next new key would open another segment and there would then be `number` of them:
+  /// each segment is one more probe for every lookup. The writer's thread only.
+  public func wouldOpenSegment(number: Int) -> Bool {
+    let count = segmentCount.load(ordering: .relaxed)
+    return count + 1 >= number && isFull(count)
+  }
+
   /// The two value words of `key`, or nil when the key is absent or vacated. Any thread.
   public func find(_ key: Hash128) -> (first: UInt64, second: UInt64)? {
     let count = segmentCount.load(ordering: .acquiring)
@@ -140,8 +147,7 @@ public final class GrowingAtomicRows: Sendable {
     let used = usedRows.load(ordering: .relaxed)
     guard used < rowsMaximum else { return false }
     var count = segmentCount.load(ordering: .relaxed)
-    // Keys that fit the first n segments at three quarters: 3/4 * first * (2^n - 1).
-    if count == 0 || used >= (firstSegmentRows * ((1 << count) - 1)) / 4 * 3 {
+    if isFull(count) {
       guard count < Self.segmentsMaximum else { return false }
       openSegment(count)
       count += 1
@@ -155,6 +161,11 @@ public final class GrowingAtomicRows: Sendable {
     unsafe words[row.index * 4 + 1].store(key.low, ordering: .releasing)
     usedRows.store(used + 1, ordering: .relaxed)
     return true
+  }
+
+  /// True when `count` segments are three quarters full: 3/4 * first * (2^count - 1) keys.
+  private func isFull(_ count: Int) -> Bool {
+    usedRows.load(ordering: .relaxed) >= (firstSegmentRows * ((1 << count) - 1)) / 4 * 3
   }
 
   private func openSegment(_ segment: Int) {

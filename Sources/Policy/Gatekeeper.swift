@@ -1,4 +1,11 @@
 // The resumable machine that decides about requests (DESIGN §2): events in, actions out.
+//
+//     headReceived ─▶ route ─▶ CORS ─▶ limits by address ─▶ authenticate ─┬▶ admit
+//                       │        │            │                  │        ├▶ needBodyField ─▶ bodyFieldRead
+//                     deny   preflight      deny               deny       └▶ (askRevocation, askPermit, needKey)
+//
+// Stages follow DESIGN §3, 5 to 9. No I/O, no clock, and warm no allocation. The token's own part is
+// in `Gatekeeper+Auth`, what an answer means in `Gatekeeper+Learn`. Loop only.
 
 import Bytes
 import HTTPWire
@@ -6,51 +13,202 @@ import Tokens
 
 /// One worker's decider: its scratch, its token verifier, and the tables that all workers share.
 public final class Gatekeeper {
+  let router = Router()
+  let verifier: TokenVerifier
+  let bodyReader = BodyFieldReader()
+  let revocations: RevocationTable.Reader
+  let limits: LimitTable
+
   /// Makes a worker's gatekeeper over the shared tables.
-  public init(revocations: RevocationTable, limits: LimitTable) {}
+  public init(revocations: RevocationTable, limits: LimitTable) {
+    verifier = TokenVerifier()
+    self.revocations = RevocationTable.Reader(revocations)
+    self.limits = limits
+  }
+
+  /// Adopts what other threads changed meanwhile; for an idle worker's timer, so that it doesn't
+  /// keep an outgrown revocation table alive.
+  public func housekeep() { revocations.refresh() }
+
+  // MARK: Events
 
   /// Decides about a request whose head is complete. `bytes` are those the head was parsed from.
   public func headReceived(
     _ request: RequestPolicy, head: RequestHead, bytes: Span<UInt8>, peer: PeerAddress,
     now: PolicyTime, set: PolicySet
-  ) -> PolicyAction { .deny }
+  ) -> PolicyAction {
+    precondition(request.phase == .idle, "one head a request: the exchange resets between them")
+    request.peer = peer
+    if head.has(.origin) { noteOrigin(request, head) }
+    let asked = AskedMethod(head, bytes)
+    request.preflight = asked.isPreflight
+    var choice = choose(asked.method, asked.name, head, bytes, peer, set)
+    if asked.isPreflight, case .route(let index, _) = choice.verdict,
+      set.routes[index].cors == CompiledRoute.corsOff
+    {
+      // Nobody speaks CORS here: OPTIONS is a method like any other and needs its own route.
+      request.preflight = false
+      choice = choose(head.method, head.methodRange, head, bytes, peer, set)
+    }
+    switch choice.verdict {
+    case .route(let index, let node):
+      request.route = index
+      request.node = node
+      request.strippedBytes = choice.strippedBytes
+    case .noRoute: return denyUnrouted(request, .noRoute, bytes, set)
+    case .methodNotAllowed(let node):
+      request.node = node
+      // A refused preflight is 403 and nothing else (DESIGN §5.8).
+      return denyUnrouted(
+        request, request.preflight ? .preflightRefused : .methodNotAllowed, bytes, set)
+    case .ambiguousPath: return denyUnrouted(request, .ambiguousPath, bytes, set)
+    case .badEscape: return denyUnrouted(request, .badEscape, bytes, set)
+    }
+    let route = set.routes[request.route]
+    noteCORS(request, route.cors, bytes, set)
+    if CredentialFinder.isAmbiguousAuthorization(head, bytes, scansValue: route.auth == .none) {
+      return deny(request, .denied(.ambiguousCredentials))
+    }
+    if request.preflight { return preflight(request, asked, head, bytes, set) }
+    if head.wantsUpgrade, route.cors >= 0, !request.origin.isEmpty, !request.corsMatch.isAllowed {
+      return deny(request, .originRefused)
+    }
+    if route.limitCount > 0, !takePermits(request, route, now, set) {
+      return deny(request, .limited)
+    }
+    return authenticate(request, head, bytes, now, set)
+  }
 
-  /// Goes on after `needBodyField` with the whole body.
-  public func bodyFieldRead(
-    _ request: RequestPolicy, head: RequestHead, bytes: Span<UInt8>, body: Span<UInt8>,
-    now: PolicyTime, set: PolicySet
-  ) -> PolicyAction { .deny }
+  // MARK: Routing
 
-  /// Goes on after `needBodyField` when the body is longer than may be held.
-  public func bodyTooLarge(
-    _ request: RequestPolicy, head: RequestHead, bytes: Span<UInt8>, now: PolicyTime,
-    set: PolicySet
-  ) -> PolicyAction { .deny }
+  /// The method that a request is about: for a preflight the one it asks permission for.
+  private struct AskedMethod {
+    var method: Method
+    var name: ByteRange
+    var isPreflight = false
 
-  /// Goes on after `askRevocation`.
-  public func revocationAnswered(
-    _ request: RequestPolicy, answer: RevocationAnswer, head: RequestHead, bytes: Span<UInt8>,
-    now: PolicyTime, set: PolicySet
-  ) -> PolicyAction { .deny }
+    init(_ head: RequestHead, _ bytes: Span<UInt8>) {
+      method = head.method
+      name = head.methodRange
+      guard method == .options, let asked = head.value(of: .accessControlRequestMethod) else {
+        return
+      }
+      isPreflight = true
+      name = asked
+      method = Method(bytes.slice(asked))
+    }
+  }
 
-  /// Goes on after `askPermit`.
-  public func permitAnswered(
-    _ request: RequestPolicy, answer: PermitAnswer, head: RequestHead, bytes: Span<UInt8>,
-    now: PolicyTime, set: PolicySet
-  ) -> PolicyAction { .deny }
+  private func choose(
+    _ method: Method, _ name: ByteRange, _ head: RequestHead, _ bytes: Span<UInt8>,
+    _ peer: PeerAddress, _ set: PolicySet
+  ) -> RouteChoice {
+    router.choose(
+      path: bytes.slice(head.path), method: method, methodName: bytes.slice(name),
+      host: bytes.slice(head.host), listener: peer.listener, set: set)
+  }
 
-  /// Goes on after `needKey`; `isAvailable` is false when the key set could not be had.
-  public func keySetAnswered(
-    _ request: RequestPolicy, isAvailable: Bool, head: RequestHead, bytes: Span<UInt8>,
-    now: PolicyTime, set: PolicySet
-  ) -> PolicyAction { .deny }
+  /// Refuses a request that has no route; the default CORS policy speaks.
+  private func denyUnrouted(
+    _ request: RequestPolicy, _ refusal: Refusal, _ bytes: Span<UInt8>, _ set: PolicySet
+  ) -> PolicyAction {
+    noteCORS(request, set.defaultCORS, bytes, set)
+    if refusal == .preflightRefused, request.corsPolicy >= 0 { request.corsMatch = .none }
+    return deny(request, refusal)
+  }
 
-  /// The upstream's final status is known: gives permits back and says what the answer means.
-  public func responseReceived(
-    _ request: RequestPolicy, status: Int, now: PolicyTime, set: PolicySet
-  ) -> LearnAction { .none }
+  // MARK: CORS
 
-  /// Adopts what other threads changed meanwhile; for an idle worker's timer, so that it doesn't
-  /// keep an outgrown revocation table alive.
-  public func housekeep() {}
+  /// Two Origin fields are nobody's origin.
+  private func noteOrigin(_ request: RequestPolicy, _ head: RequestHead) {
+    guard let first = head.index(of: .origin), head.index(of: .origin, from: first + 1) == nil
+    else { return }
+    request.origin = head.field(at: first).value
+  }
+
+  private func noteCORS(
+    _ request: RequestPolicy, _ policy: Int32, _ bytes: Span<UInt8>, _ set: PolicySet
+  ) {
+    guard policy >= 0, Int(policy) < set.cors.count else { return }
+    request.corsPolicy = policy
+    request.corsMatch = set.cors[Int(policy)].match(bytes.slice(request.origin))
+  }
+
+  /// Answers a preflight, or lets it pass to the backend (`cors pass`): before limits and auth, as
+  /// browsers send it without any credential.
+  private func preflight(
+    _ request: RequestPolicy, _ asked: AskedMethod, _ head: RequestHead, _ bytes: Span<UInt8>,
+    _ set: PolicySet
+  ) -> PolicyAction {
+    guard request.corsPolicy >= 0 else {
+      request.phase = .decided
+      return .admit
+    }
+    let policy = set.cors[Int(request.corsPolicy)]
+    var isAllowed = request.corsMatch.isAllowed && policy.allows(method: bytes.slice(asked.name))
+    if let first = head.index(of: .accessControlRequestMethod),
+      head.index(of: .accessControlRequestMethod, from: first + 1) != nil
+    {
+      isAllowed = false
+    }
+    var index = head.index(of: .accessControlRequestHeaders)
+    while isAllowed, let field = index {
+      isAllowed = policy.allows(headers: bytes.slice(head.field(at: field).value))
+      index = head.index(of: .accessControlRequestHeaders, from: field + 1)
+    }
+    guard isAllowed else {
+      request.corsMatch = .none
+      return deny(request, .preflightRefused)
+    }
+    request.phase = .decided
+    return .answerPreflight
+  }
+
+  // MARK: Limits
+
+  /// Takes a permit of every limit of the route, or none. False when one refuses.
+  private func takePermits(
+    _ request: RequestPolicy, _ route: CompiledRoute, _ now: PolicyTime, _ set: PolicySet
+  ) -> Bool {
+    for offset in 0..<route.limitCount {
+      let limit = set.limits[Int(set.routeLimits[Int(route.firstLimit + offset)])]
+      let bucket = limits.bucket(limit, request.peer)
+      switch limits.take(limit, bucket, now: now.monotonicNanoseconds) {
+      case .granted(let isShared):
+        request.permits.append(
+          Permit(
+            bucket: bucket, limitIdentity: limit.identity,
+            intervalNanoseconds: limit.intervalNanoseconds, isShared: isShared,
+            isForFailures: limit.countsFailuresOnly))
+      case .refused(let wait):
+        if limit.isDryRun {
+          request.dryRunRefused = true
+          continue
+        }
+        request.retryAfter = CompiledLimit.retryAfterSeconds(wait)
+        // The request doesn't happen, so it costs nothing elsewhere.
+        for permit in request.permits { limits.giveBack(permit) }
+        request.permits.removeAll(keepingCapacity: true)
+        return false
+      }
+    }
+    return true
+  }
+
+  // MARK: Ends
+
+  func deny(_ request: RequestPolicy, _ refusal: Refusal) -> PolicyAction {
+    request.phase = .decided
+    request.refusalStorage = refusal
+    // No token's facts or headers outlive a refusal.
+    request.facts = nil
+    request.identity.clear()
+    if !request.permits.isEmpty { settle(request, status: refusal.status) }
+    return .deny
+  }
+
+  func admit(_ request: RequestPolicy) -> PolicyAction {
+    request.phase = .decided
+    return .admit
+  }
 }

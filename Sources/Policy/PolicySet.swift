@@ -1,4 +1,8 @@
 // The compiled decisions of one configuration: flat arrays, indices, bytes.
+//
+// Built once at start or reload from `PolicyDefinitions`, then immutable and shared by all workers.
+// What a request needs is found by index: its route's row names its realm, its places, its limits and
+// its CORS policy by number.
 
 import Bytes
 import Tokens
@@ -10,15 +14,129 @@ public final class PolicySet: Sendable {
   /// Number of routes.
   public let routeCount: Int
 
-  /// Compiles `definitions`, which must have no mistakes (`PolicyDefinitions.mistakes()`).
-  /// Precondition: none; a definition that can't stand traps, because Assembly asked first.
+  let table: RouteTable
+  let routes: [CompiledRoute]
+  /// Indices into `limits`, route after route.
+  let routeLimits: [Int32]
+  let limits: [CompiledLimit]
+  let realms: [Realm]
+  let realmRules: [RealmRules]
+  let places: [PlaceTable]
+  let identity: [IdentityHeader]
+  let cors: [CORSPolicy]
+  /// Index of the policy that speaks before a route is known, -1 without one.
+  let defaultCORS: Int32
+  let errors: ErrorStyle
+
+  /// What the request path needs of a realm beside the realm itself.
+  struct RealmRules: Sendable {
+    let name: [UInt8]
+    let isBlocklisted: Bool
+    let tokenKey: SipKey
+    let subjectKey: SipKey
+    let everyoneRow: Hash128
+    /// `WWW-Authenticate: Bearer realm="NAME"` (RFC 6750 §3).
+    let challenge: [UInt8]
+  }
+
+  /// One identity header.
+  struct IdentityHeader: Sendable {
+    /// `Name: `.
+    let opening: [UInt8]
+    /// Nil for `$realm`.
+    let claim: ClaimPath?
+  }
+
+  /// Compiles `definitions`. Rows whose indices point nowhere become the strictest thing possible,
+  /// but Assembly asks `PolicyDefinitions.mistakes()` first and never compiles what has any.
   public init(_ definitions: PolicyDefinitions, revocations: RevocationTable) {
     headerGuard = HeaderGuard(definitions)
     routeCount = definitions.routes.count
+    table = RouteTable(RouteTableBuilder(definitions))
+    limits = definitions.limits.map { CompiledLimit($0) }
+    realms = definitions.realms
+    realmRules = definitions.realms.indices.map { index in
+      let name = definitions.realms[index].name
+      return RealmRules(
+        name: Array(name.utf8), isBlocklisted: definitions.blocklistRealms.contains(index),
+        tokenKey: revocations.key(.token, realm: name),
+        subjectKey: revocations.key(.subject, realm: name),
+        everyoneRow: revocations.everyoneRow(realm: name),
+        challenge: Self.challenge(realm: name))
+    }
+    identity = definitions.identityHeaders.map { header in
+      let opening = Array("\(header.name): ".utf8)
+      return switch header.source {
+      case .claim(let claim): IdentityHeader(opening: opening, claim: claim)
+      case .realmName: IdentityHeader(opening: opening, claim: nil)
+      }
+    }
+    cors = definitions.corsPolicies.map { CORSPolicy($0) }
+    defaultCORS = Int32(definitions.defaultCORS ?? -1)
+    errors = definitions.errors
+    var compiler = RouteCompiler(definitions)
+    routes = definitions.routes.map { compiler.compile($0) }
+    routeLimits = compiler.limits
+    places = compiler.places
+  }
+
+  private static func challenge(realm: String) -> [UInt8] {
+    var text = Array("WWW-Authenticate: Bearer realm=\"".utf8)
+    for byte in realm.utf8 where byte >= 0x20 && byte < 0x7f {
+      if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+        text.append(UInt8(ascii: "\\"))
+      }
+      text.append(byte)
+    }
+    text.append(UInt8(ascii: "\""))
+    return text
   }
 }
 
-extension PolicyDefinitions {
-  /// Everything that can't stand, in the order of the definitions; empty when all is well.
-  public func mistakes() -> [PolicyMistake] { [] }
+/// Makes the routes' rows; routes that read the same places share their table.
+private struct RouteCompiler {
+  private struct PlaceKey: Hashable {
+    var realm: Int
+    var auth: AuthRule
+    var onSuccess: SuccessMeaning
+  }
+
+  private let definitions: PolicyDefinitions
+  private var known: [PlaceKey: Int32] = [:]
+  private(set) var places: [PlaceTable] = []
+  private(set) var limits: [Int32] = []
+
+  init(_ definitions: PolicyDefinitions) { self.definitions = definitions }
+
+  mutating func compile(_ route: RouteDefinition) -> CompiledRoute {
+    let firstLimit = Int32(limits.count)
+    limits.append(contentsOf: route.limits.map { Int32($0) })
+    var prefix = route.strippedPrefix.utf8.count
+    if route.strippedPrefix.utf8.last == UInt8(ascii: "/") { prefix -= 1 }
+    let cors: Int32 =
+      switch route.cors {
+      case .policy(let index): Int32(index)
+      case .pass: CompiledRoute.corsPass
+      case .off: CompiledRoute.corsOff
+      }
+    return CompiledRoute(
+      strippedBytes: prefix, foldsCase: route.framework.foldsCase, auth: route.auth,
+      errors: route.errors, onSuccess: route.onSuccess, realm: Int32(route.realm ?? -1),
+      places: placeIndex(route), cors: cors, firstLimit: firstLimit,
+      limitCount: Int32(route.limits.count))
+  }
+
+  private mutating func placeIndex(_ route: RouteDefinition) -> Int32 {
+    guard route.auth != .none, let realm = route.realm,
+      definitions.realms.indices.contains(realm)
+    else { return -1 }
+    let key = PlaceKey(realm: realm, auth: route.auth, onSuccess: route.onSuccess)
+    if let index = known[key] { return index }
+    places.append(
+      PlaceTable(
+        realm: definitions.realms[realm], auth: route.auth, onSuccess: route.onSuccess))
+    let index = Int32(places.count - 1)
+    known[key] = index
+    return index
+  }
 }

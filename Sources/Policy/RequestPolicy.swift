@@ -1,19 +1,83 @@
 // What is known and decided about one request: filled by `Gatekeeper`, read by the exchange.
+//
+// One object serves many requests: `reset()` keeps its storage. Ranges refer to the bytes that the
+// request's head was parsed from, which the exchange keeps in place until the response head is out.
+// Loop only.
 
 import Bytes
 import HTTPWire
 import Tokens
 
-/// The policy state of one exchange. Loop only; reused through `reset()`.
+/// The policy state of one exchange.
 public final class RequestPolicy {
-  private(set) var route = -1
+  /// What the machine waits for.
+  enum Phase: Equatable {
+    case idle
+    case awaitingBodyField
+    case awaitingRevocation
+    case awaitingPermit
+    case awaitingKey
+    /// Admitted, refused or answered.
+    case decided
+  }
+
+  /// Room for the identity headers of one request; a token whose claims need more is too large.
+  static let identityBytesMaximum = 4096
+  /// Most limits of one route.
+  static let limitsMaximum = 16
+
+  var phase = Phase.idle
+  var route = -1
+  /// The trie node that selected the route, or that knows the methods of a 405.
+  var node: Int32 = -1
+  var strippedBytes = 0
+  var peer = PeerAddress(high: 0, low: 0, listener: 0)
+  var preflight = false
   var refusalStorage: Refusal?
+  var retryAfter = 0
+  var dryRunRefused = false
+
+  /// Index of the CORS policy that speaks, -1 without one.
+  var corsPolicy: Int32 = -1
+  var corsMatch = OriginMatch.noPolicy
+  var origin = ByteRange.empty
+
+  let credentials = CredentialFinder()
+  var facts: TokenFacts?
+  /// Hash of the verified token's subject, to compare another token's with.
+  var subject: Hash128?
+  /// `Name: value` lines; storage comes with the first identity.
+  var identity = ByteBuffer()
+  /// Permits that may go back; cleared once they are settled.
+  var permits: [Permit] = []
+  /// What a 2xx answer revokes.
+  var revocations: [RevocationEntry] = []
 
   /// Makes the state of no request.
   public init() {}
 
-  /// Forgets the request; storage stays.
-  public func reset() {}
+  /// Forgets the request; storage stays. Permits that were not settled stay spent.
+  public func reset() {
+    phase = .idle
+    route = -1
+    node = -1
+    strippedBytes = 0
+    preflight = false
+    refusalStorage = nil
+    retryAfter = 0
+    dryRunRefused = false
+    corsPolicy = -1
+    corsMatch = .noPolicy
+    origin = .empty
+    credentials.reset()
+    facts = nil
+    subject = nil
+    identity.clear()
+    if !permits.isEmpty { permits.removeAll(keepingCapacity: true) }
+    if !revocations.isEmpty { revocations.removeAll(keepingCapacity: false) }
+  }
+
+  // MARK: What was decided
 
   /// Index of the route in `PolicyDefinitions.routes`, -1 before routing or without a route.
   public var routeIndex: Int { route }
@@ -22,19 +86,25 @@ public final class RequestPolicy {
   /// The closed-list word for log and metrics, nil when the request was not refused.
   public var reasonName: StaticString? { refusalStorage?.name }
   /// The word of a limit in `dry_run` that would have refused the request.
-  public var wouldRefuse: StaticString? { nil }
+  public var wouldRefuse: StaticString? { dryRunRefused ? Refusal.limited.name : nil }
   /// Seconds for `Retry-After`, 0 without.
-  public var retryAfterSeconds: Int { 0 }
+  public var retryAfterSeconds: Int { retryAfter }
   /// True for a CORS preflight, answered here or passed on (`cors pass`).
-  public var isPreflight: Bool { false }
+  public var isPreflight: Bool { preflight }
   /// The verified token, nil for an anonymous request.
-  public var token: TokenFacts? { nil }
+  public var token: TokenFacts? { facts }
 
   /// Turns the request down from outside the machine: upstream trouble, limits of size and time.
-  public func refuse(_ refusal: Refusal) { refusalStorage = refusal }
+  public func refuse(_ refusal: Refusal) {
+    phase = .decided
+    refusalStorage = refusal
+  }
 
-  /// Tells that no upstream answer will come (502, 504): permits of `count failures` go back.
-  public func learnFailure(_ gatekeeper: Gatekeeper) {}
+  /// Tells that no answer of the upstream will come (502, 504): permits of `count failures` go back.
+  /// Not for a client that goes away: that has spent its permit.
+  public func learnFailure(_ gatekeeper: Gatekeeper) {
+    gatekeeper.settle(self, status: 502)
+  }
 
   // MARK: What is forwarded
 
@@ -42,22 +112,82 @@ public final class RequestPolicy {
   /// tokens in the query.
   public func appendTarget(
     head: RequestHead, bytes: Span<UInt8>, to buffer: inout ByteBuffer
-  ) {}
+  ) {
+    if head.targetForm == .asterisk { return buffer.append(UInt8(ascii: "*")) }
+    let path = head.path
+    let start = path.lower + strippedBytes
+    // Nothing left means the root (RFC 9112 §3.2.1).
+    if start >= path.upper {
+      buffer.append(UInt8(ascii: "/"))
+    } else {
+      buffer.append(bytes.slice(from: start, to: path.upper))
+    }
+    guard head.hasQuery else { return }
+    guard credentials.dropsQuery else {
+      buffer.append(UInt8(ascii: "?"))
+      return buffer.append(bytes, head.query)
+    }
+    appendPairs(
+      head.query, separator: UInt8(ascii: "&"), opening: "?", between: "&", bytes: bytes,
+      to: &buffer)
+  }
 
-  /// Appends a request field's line without the cookies that hold tokens which the route doesn't
-  /// read; nothing when nothing of it is left.
-  public func appendLine(_ field: Field, bytes: Span<UInt8>, to buffer: inout ByteBuffer) {}
+  /// Appends a request field's line without the tokens that the route doesn't read; nothing when
+  /// nothing of it is left. Cheap for a field that holds none.
+  public func appendLine(_ field: Field, bytes: Span<UInt8>, to buffer: inout ByteBuffer) {
+    if credentials.dropsLine, credentials.dropped.contains(field.line) { return }
+    guard field.id == .cookie, credentials.dropsCookie else {
+      return buffer.append(bytes, field.line)
+    }
+    let before = buffer.writerIndex
+    appendPairs(
+      field.value, separator: UInt8(ascii: ";"), opening: "Cookie: ", between: "; ",
+      bytes: bytes, to: &buffer)
+    if buffer.writerIndex > before { buffer.append("\r\n") }
+  }
+
+  /// True when lines other than Cookie hold tokens that are not forwarded: then every line goes
+  /// through `appendLine`.
+  public var dropsLines: Bool { credentials.dropsLine }
+
+  private func appendPairs(
+    _ range: ByteRange, separator: UInt8, opening: StaticString, between: StaticString,
+    bytes: Span<UInt8>, to buffer: inout ByteBuffer
+  ) {
+    var pairs = PairScanner(range, separator: separator)
+    var isFirst = true
+    while let pair = pairs.next(bytes) {
+      if credentials.dropped.contains(pair.whole) { continue }
+      buffer.append(isFirst ? opening : between)
+      buffer.append(bytes, pair.whole)
+      isFirst = false
+    }
+  }
 
   /// Appends the identity headers of the verified token, complete lines; nothing when anonymous.
-  public func appendIdentity(to buffer: inout ByteBuffer) {}
+  public func appendIdentity(to buffer: inout ByteBuffer) {
+    Self.append(identity, to: &buffer)
+  }
+
+  private static func append(_ source: borrowing ByteBuffer, to buffer: inout ByteBuffer) {
+    buffer.append(source.readable)
+  }
 
   // MARK: What is answered
 
   /// True when upstream's `Access-Control-*` fields are removed because the gateway speaks.
-  public var replacesCORS: Bool { false }
+  public var replacesCORS: Bool { corsPolicy >= 0 }
 
-  /// Appends the CORS fields of the response, complete lines, `Vary: Origin` among them.
+  /// Appends the CORS fields of the response, complete lines, `Vary: Origin` among them; nothing
+  /// where no policy speaks. `bytes` are those of the request's head.
   public func appendCORS(
     set: PolicySet, bytes: Span<UInt8>, to buffer: inout ByteBuffer
-  ) {}
+  ) {
+    if corsPolicy >= 0 {
+      set.cors[Int(corsPolicy)].appendAnswer(corsMatch, origin: bytes.slice(origin), to: &buffer)
+    } else if route < 0, set.defaultCORS >= 0 {
+      // Refused before anything was known about it, a malformed head for one.
+      buffer.append("Vary: Origin\r\n")
+    }
+  }
 }

@@ -1,5 +1,8 @@
 // One revocation as it is told between workers, journal, command line and admin API.
 
+import Bytes
+import Tokens
+
 /// What a revocation is about.
 public enum RevocationKind: UInt8, Sendable, CaseIterable {
   /// One token, by its id.
@@ -48,5 +51,56 @@ public struct RevocationEntry: Sendable, Equatable, Hashable {
     self.value = value
     self.time = time
     self.expiry = expiry
+  }
+}
+
+extension RevocationEntry {
+  /// How long an entry is kept when no lifetime is configured, in seconds.
+  public static let keptSecondsWithoutLifetime: Int64 = 400 * 86_400
+
+  /// When nothing that stands at `time` in `realm` can be valid any more: the longest lifetime later.
+  public static func expiry(realm: Realm, time: Int64) -> Int64 {
+    time + (realm.longestLifetimeSeconds ?? keptSecondsWithoutLifetime) + realm.leewaySeconds
+  }
+
+  /// A revocation of one token. `identifier` is its id as `TokenVerifier.tokenIdentifierText()`
+  /// writes it (`jti:…`, `sha256:…`), `expiration` its `exp` where known.
+  public static func token(
+    identifier: String, realm: Realm, expiration: Int64? = nil, nowSeconds: Int64
+  ) -> RevocationEntry {
+    RevocationEntry(
+      kind: .token, realm: realm.name, value: identifier, time: nowSeconds,
+      expiry: expiration.map { $0 + realm.leewaySeconds }
+        ?? expiry(realm: realm, time: nowSeconds))
+  }
+
+  /// A revocation of all tokens of a subject (canonical text) issued at or before `time`.
+  public static func subject(_ subject: String, realm: Realm, time: Int64) -> RevocationEntry {
+    RevocationEntry(
+      kind: .subject, realm: realm.name, value: subject, time: time,
+      expiry: expiry(realm: realm, time: time))
+  }
+
+  /// A revocation of all tokens of a realm issued at or before `time`.
+  public static func everyone(realm: Realm, time: Int64) -> RevocationEntry {
+    RevocationEntry(
+      kind: .everyone, realm: realm.name, value: "", time: time,
+      expiry: expiry(realm: realm, time: time))
+  }
+
+  /// One line of an `import` file, which holds a `jti`; nil for an empty line, a comment (`#`) and a
+  /// line that is longer than any token.
+  public static func imported(
+    line: Span<UInt8>, realm: Realm, nowSeconds: Int64
+  ) -> RevocationEntry? {
+    var start = 0
+    var end = line.count
+    while start < end, line[start] <= 0x20 { start += 1 }
+    while end > start, line[end - 1] <= 0x20 { end -= 1 }
+    guard start < end, line[start] != UInt8(ascii: "#"),
+      end - start <= RevocationRecord.valueBytesMaximum - 4
+    else { return nil }
+    let jti = String(lossy: line.slice(from: start, to: end))
+    return token(identifier: "jti:" + jti, realm: realm, nowSeconds: nowSeconds)
   }
 }

@@ -1,0 +1,23 @@
+// A route as the request path needs it: numbers and flags only, a few dozen bytes.
+
+/// A compiled route.
+struct CompiledRoute: Sendable {
+  /// Marks of `cors` for rules that aren't a policy.
+  static let corsPass: Int32 = -1
+  static let corsOff: Int32 = -2
+
+  let strippedBytes: Int
+  let foldsCase: Bool
+  let auth: AuthRule
+  let errors: ErrorStyle
+  let onSuccess: SuccessMeaning
+  /// Index of the realm, -1 without one.
+  let realm: Int32
+  /// Index into the place tables, -1 with `auth none`.
+  let places: Int32
+  /// Index of the CORS policy, or a mark.
+  let cors: Int32
+  /// The route's part of `PolicySet.routeLimits`.
+  let firstLimit: Int32
+  let limitCount: Int32
+}

@@ -1,0 +1,313 @@
+// Stage 8: who is calling (DESIGN §5.4, §5.5).
+
+import Bytes
+import HTTPWire
+import Tokens
+
+extension Gatekeeper {
+  /// Finds the token, verifies it, and admits, refuses or asks for the body.
+  func authenticate(
+    _ request: RequestPolicy, _ head: RequestHead, _ bytes: Span<UInt8>, _ now: PolicyTime,
+    _ set: PolicySet
+  ) -> PolicyAction {
+    let route = set.routes[request.route]
+    guard route.auth != .none else { return admit(request) }
+    guard route.places >= 0 else { return deny(request, .unavailable) }
+    let places = set.places[Int(route.places)]
+    request.credentials.search(head, bytes, places)
+    let credential = request.credentials.primary
+    switch credential.state {
+    case .ambiguous: return deny(request, .denied(.ambiguousCredentials))
+    case .malformed: return deny(request, .denied(.malformed))
+    case .absent, .present: break
+    }
+    let needsBody: Bool
+    switch bodyNeed(places, head, bytes) {
+    case .none: needsBody = false
+    case .read: needsBody = true
+    case .refused(let refusal): return deny(request, refusal)
+    }
+    switch route.auth {
+    case .none: return admit(request)
+    case .refresh:
+      // A body token wins over the access token that front ends attach to every request.
+      if needsBody { return awaitBody(request) }
+      guard credential.state == .present else { return deny(request, .denied(.missing)) }
+    case .any:
+      guard credential.state == .present else {
+        if needsBody { return awaitBody(request) }
+        return withoutPrimary(request, bytes, now, set)
+      }
+    case .required:
+      guard credential.state == .present else { return deny(request, .denied(.missing)) }
+    case .optional:
+      guard credential.state == .present else { return admit(request) }
+    }
+    if let reason = accept(request, bytes.slice(credential.range), route.acceptedClasses, now, set)
+    {
+      return deny(request, .denied(reason))
+    }
+    if needsBody { return awaitBody(request) }
+    learnSecondary(request, bytes, now, set)
+    return admit(request)
+  }
+
+  // MARK: The body's part
+
+  private enum BodyNeed {
+    case none, read
+    case refused(Refusal)
+  }
+
+  /// Whether the request's body can hold a token that matters to the route.
+  private func bodyNeed(
+    _ places: PlaceTable, _ head: RequestHead, _ bytes: Span<UInt8>
+  ) -> BodyNeed {
+    guard places.readsBody else { return .none }
+    switch head.framing {
+    case .none, .untilClose, .length(0): return .none
+    case .length, .chunked: break
+    }
+    guard let type = head.value(of: .contentType),
+      BodyFieldReader.kind(bytes.slice(type)) != .other
+    else { return .none }
+    if let coding = head.value(of: .contentEncoding),
+      !bytes.slice(coding).equalsIgnoringCase(lowercase: "identity")
+    {
+      return .refused(.bodyCoded)
+    }
+    if case .length(let count) = head.framing, count > BodyFieldReader.bodyBytesMaximum {
+      return .refused(.bodyTooLarge)
+    }
+    return .read
+  }
+
+  private func awaitBody(_ request: RequestPolicy) -> PolicyAction {
+    request.phase = .awaitingBodyField
+    return .needBodyField
+  }
+
+  /// Goes on after `needBodyField` with the whole body.
+  public func bodyFieldRead(
+    _ request: RequestPolicy, head: RequestHead, bytes: Span<UInt8>, body: Span<UInt8>,
+    now: PolicyTime, set: PolicySet
+  ) -> PolicyAction {
+    precondition(request.phase == .awaitingBodyField, "a body that nobody asked for")
+    guard body.count <= BodyFieldReader.bodyBytesMaximum else {
+      return deny(request, .bodyTooLarge)
+    }
+    let route = set.routes[request.route]
+    let places = set.places[Int(route.places)]
+    let type = head.value(of: .contentType) ?? .empty
+    switch bodyReader.read(body, BodyFieldReader.kind(bytes.slice(type)), places) {
+    case .unreadable: return deny(request, .bodyUnreadable)
+    case .read: break
+    }
+    switch bodyReader.primary.state {
+    case .ambiguous: return deny(request, .denied(.ambiguousCredentials))
+    case .malformed: return deny(request, .denied(.malformed))
+    case .absent: break
+    case .present:
+      if request.facts == nil { return judgeBodyToken(request, bytes, now, set) }
+      guard bodyReader.primaryEquals(bytes.slice(request.credentials.primary.range)) else {
+        return deny(request, .denied(.ambiguousCredentials))
+      }
+    }
+    if request.facts == nil {
+      let credential = request.credentials.primary
+      guard credential.state == .present else {
+        return withoutPrimary(request, bytes, now, set)
+      }
+      if let reason = accept(
+        request, bytes.slice(credential.range), route.acceptedClasses, now, set)
+      {
+        return deny(request, .denied(reason))
+      }
+    }
+    learnSecondary(request, bytes, now, set)
+    learnSecondaryOfBody(request, now, set)
+    return admit(request)
+  }
+
+  /// Goes on after `needBodyField` when the body is longer than may be held.
+  public func bodyTooLarge(
+    _ request: RequestPolicy, head: RequestHead, bytes: Span<UInt8>, now: PolicyTime,
+    set: PolicySet
+  ) -> PolicyAction {
+    precondition(request.phase == .awaitingBodyField, "a body that nobody asked for")
+    return deny(request, .bodyTooLarge)
+  }
+
+  /// The judged token is the body's.
+  private func judgeBodyToken(
+    _ request: RequestPolicy, _ bytes: Span<UInt8>, _ now: PolicyTime, _ set: PolicySet
+  ) -> PolicyAction {
+    let route = set.routes[request.route]
+    let other = request.credentials.primary
+    if other.state == .present,
+      !bodyReader.primaryEquals(bytes.slice(other.range)),
+      mayPassElsewhere(bytes.slice(other.range), route, now, set)
+    {
+      return deny(request, .denied(.ambiguousCredentials))
+    }
+    let reason = acceptBodyToken(
+      request, bodyReader.text, bodyReader.primary.range, bytes, route.acceptedClasses, now, set)
+    if let reason { return deny(request, .denied(reason)) }
+    learnSecondary(request, bytes, now, set)
+    learnSecondaryOfBody(request, now, set)
+    return admit(request)
+  }
+
+  /// True when a second token beside the judged one could be taken by the backend in its place. Front
+  /// ends attach the access token, often expired, to the refresh request as to every other: that one
+  /// the backend refuses by itself where it wants a refresh token.
+  private func mayPassElsewhere(
+    _ token: Span<UInt8>, _ route: CompiledRoute, _ now: PolicyTime, _ set: PolicySet
+  ) -> Bool {
+    switch verifier.verify(
+      token, realm: set.realms[Int(route.realm)], accepting: route.acceptedClasses,
+      nowSeconds: now.epochSeconds)
+    {
+    case .accepted: return true
+    case .denied(let reason):
+      switch reason {
+      case .missing, .malformed, .unsupportedAlgorithm, .unknownKey, .badSignature, .expired,
+        .wrongTokenType:
+        return false
+      case .tooLarge, .notYetValid, .lifetimeExceeded, .revoked, .wrongIssuer, .wrongAudience,
+        .missingClaim, .insufficientScope, .ambiguousCredentials:
+        return true
+      }
+    }
+  }
+
+  /// No token where the judged one should be: on `auth any` a refresh token elsewhere will do.
+  private func withoutPrimary(
+    _ request: RequestPolicy, _ bytes: Span<UInt8>, _ now: PolicyTime, _ set: PolicySet
+  ) -> PolicyAction {
+    let route = set.routes[request.route]
+    guard route.auth == .any else { return deny(request, .denied(.missing)) }
+    let inHead = request.credentials.secondary
+    let inBody =
+      request.phase == .awaitingBodyField ? bodyReader.secondary : Credential()
+    let reason: DenialReason?
+    switch (inHead.state, inBody.state) {
+    case (.absent, .absent): reason = .missing
+    case (.ambiguous, _), (_, .ambiguous): reason = .ambiguousCredentials
+    case (.malformed, _), (_, .malformed): reason = .malformed
+    case (.present, .absent):
+      reason = accept(request, bytes.slice(inHead.range), .any, now, set)
+    case (.absent, .present):
+      reason = acceptBodyToken(
+        request, bodyReader.text, inBody.range, bytes, .any, now, set)
+    case (.present, .present):
+      reason =
+        bodyReader.secondaryEquals(bytes.slice(inHead.range))
+        ? accept(request, bytes.slice(inHead.range), .any, now, set) : .ambiguousCredentials
+    }
+    if let reason { return deny(request, .denied(reason)) }
+    return admit(request)
+  }
+
+  /// Accepts a token of the body, if no cookie or parameter tells another story.
+  private func acceptBodyToken(
+    _ request: RequestPolicy, _ text: borrowing ByteBuffer, _ range: ByteRange,
+    _ bytes: Span<UInt8>, _ accepting: AcceptedClasses, _ now: PolicyTime, _ set: PolicySet
+  ) -> DenialReason? {
+    let token = text.written.slice(range)
+    guard request.credentials.straysEqual(token, bytes) else { return .ambiguousCredentials }
+    return accept(request, token, accepting, now, set)
+  }
+
+  // MARK: Judging one token
+
+  /// Verifies the judged token and keeps what is needed of it: facts, identity headers, and on logout
+  /// routes the entry that a success writes. The reason when it isn't good enough.
+  func accept(
+    _ request: RequestPolicy, _ token: Span<UInt8>, _ accepting: AcceptedClasses,
+    _ now: PolicyTime, _ set: PolicySet
+  ) -> DenialReason? {
+    let route = set.routes[request.route]
+    let realmIndex = Int(route.realm)
+    let facts: TokenFacts
+    switch verifier.verify(
+      token, realm: set.realms[realmIndex], accepting: accepting, nowSeconds: now.epochSeconds)
+    {
+    case .accepted(let accepted): facts = accepted
+    case .denied(let reason):
+      // The short cut for `Bearer` leaves a comma list to the verifier, which sees only garbage.
+      let isList = reason == .malformed && token.firstIndex(of: UInt8(ascii: ",")) != nil
+      return isList ? .ambiguousCredentials : reason
+    }
+    if isRevoked(facts, realmIndex, now, set) { return .revoked }
+    request.facts = facts
+    guard renderIdentity(request, realmIndex, set) else { return .tooLarge }
+    if route.onSuccess == .revoke {
+      request.subject = verifier.hashSubject(set.realmRules[realmIndex].subjectKey)
+      noteRevocation(request, facts, realmIndex, now, set)
+    }
+    return nil
+  }
+
+  /// Looks the last verified token up in the revocation table.
+  func isRevoked(
+    _ facts: TokenFacts, _ realmIndex: Int, _ now: PolicyTime, _ set: PolicySet
+  ) -> Bool {
+    let rules = set.realmRules[realmIndex]
+    guard rules.isBlocklisted else { return false }
+    revocations.refresh()
+    let row = verifier.hashTokenIdentifier(rules.tokenKey)
+    if revocations.contains(row, nowSeconds: now.epochSeconds) { return true }
+    guard revocations.hasSweepingEntries else { return false }
+    // A token of unknown issue time is older than any T.
+    if let subject = verifier.hashSubject(rules.subjectKey),
+      let time = revocations.time(subject, nowSeconds: now.epochSeconds), facts.issuedAt <= time
+    {
+      return true
+    }
+    if let time = revocations.time(rules.everyoneRow, nowSeconds: now.epochSeconds) {
+      return facts.issuedAt <= time
+    }
+    return false
+  }
+
+  /// Writes the identity headers of the last verified token; false when they don't fit.
+  private func renderIdentity(
+    _ request: RequestPolicy, _ realmIndex: Int, _ set: PolicySet
+  ) -> Bool {
+    guard !set.identity.isEmpty else { return true }
+    if !request.identity.hasStorage {
+      request.identity = ByteBuffer(capacity: RequestPolicy.identityBytesMaximum)
+    }
+    request.identity.clear()
+    for index in set.identity.indices {
+      let start = request.identity.writerIndex
+      request.identity.append(set.identity[index].opening)
+      let isPresent: Bool
+      if let claim = set.identity[index].claim {
+        isPresent = verifier.appendClaim(claim, to: &request.identity)
+      } else {
+        request.identity.append(set.realmRules[realmIndex].name)
+        isPresent = true
+      }
+      if isPresent {
+        request.identity.append("\r\n")
+      } else if !request.identity.overflowed {
+        // An absent claim is an absent header, never an empty one.
+        request.identity.rewind(to: start)
+      }
+    }
+    return !request.identity.overflowed
+  }
+}
+
+extension CompiledRoute {
+  /// The classes of the route's judged token.
+  var acceptedClasses: AcceptedClasses {
+    switch auth {
+    case .none, .optional, .required: .access
+    case .refresh: .refresh
+    case .any: .any
+    }
+  }
+}

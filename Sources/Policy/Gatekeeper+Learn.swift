@@ -1,0 +1,122 @@
+// Stage 13 and the waits of later stores: what an answer means, and how a decision goes on.
+
+import Bytes
+import HTTPWire
+import Tokens
+
+extension Gatekeeper {
+  // MARK: Logout
+
+  /// Keeps the entry that revokes the last verified token. Cold: only on `on_success revoke` routes.
+  func noteRevocation(
+    _ request: RequestPolicy, _ facts: TokenFacts, _ realmIndex: Int, _ now: PolicyTime,
+    _ set: PolicySet
+  ) {
+    guard set.realmRules[realmIndex].isBlocklisted else { return }
+    let entry = RevocationEntry.token(
+      identifier: verifier.tokenIdentifierText(), realm: set.realms[realmIndex],
+      expiration: facts.expiration, nowSeconds: now.epochSeconds)
+    if !request.revocations.contains(entry) { request.revocations.append(entry) }
+  }
+
+  /// A refresh token in a cookie or header beside the judged token.
+  func learnSecondary(
+    _ request: RequestPolicy, _ bytes: Span<UInt8>, _ now: PolicyTime, _ set: PolicySet
+  ) {
+    let credential = request.credentials.secondary
+    guard credential.state == .present else { return }
+    learn(request, bytes.slice(credential.range), now, set)
+  }
+
+  /// A refresh token in the body beside the judged token.
+  func learnSecondaryOfBody(_ request: RequestPolicy, _ now: PolicyTime, _ set: PolicySet) {
+    let credential = bodyReader.secondary
+    guard credential.state == .present else { return }
+    learn(request, bodyReader.text, credential.range, now, set)
+  }
+
+  private func learn(
+    _ request: RequestPolicy, _ text: borrowing ByteBuffer, _ range: ByteRange,
+    _ now: PolicyTime, _ set: PolicySet
+  ) {
+    learn(request, text.written.slice(range), now, set)
+  }
+
+  /// Learns a refresh token that the caller carried along: only a genuine one of the same realm and
+  /// subject, so that nobody logs somebody else out. What isn't that is the backend's business.
+  private func learn(
+    _ request: RequestPolicy, _ token: Span<UInt8>, _ now: PolicyTime, _ set: PolicySet
+  ) {
+    let route = set.routes[request.route]
+    guard route.onSuccess == .revoke, let subject = request.subject else { return }
+    let realmIndex = Int(route.realm)
+    guard
+      case .accepted(let facts) = verifier.verify(
+        token, realm: set.realms[realmIndex], accepting: .refresh, nowSeconds: now.epochSeconds),
+      verifier.hashSubject(set.realmRules[realmIndex].subjectKey) == subject
+    else { return }
+    noteRevocation(request, facts, realmIndex, now, set)
+  }
+
+  // MARK: Answers of the upstream
+
+  /// The upstream's final status is known: gives permits back and says what the answer means.
+  public func responseReceived(
+    _ request: RequestPolicy, status: Int, now: PolicyTime, set: PolicySet
+  ) -> LearnAction {
+    if !request.permits.isEmpty { settle(request, status: status) }
+    guard !request.revocations.isEmpty, status >= 200, status < 300 else { return .none }
+    return .revoke(request.revocations)
+  }
+
+  /// Gives permits of `count failures` back unless the status says that credentials were wrong.
+  func settle(_ request: RequestPolicy, status: Int) {
+    let isFailure = CompiledLimit.isFailure(status)
+    for permit in request.permits where permit.isForFailures && !isFailure {
+      limits.giveBack(permit)
+    }
+    request.permits.removeAll(keepingCapacity: true)
+  }
+
+  // MARK: Waits
+
+  /// Goes on after `askRevocation`: the last check before admission.
+  public func revocationAnswered(
+    _ request: RequestPolicy, answer: RevocationAnswer, head: RequestHead, bytes: Span<UInt8>,
+    now: PolicyTime, set: PolicySet
+  ) -> PolicyAction {
+    precondition(request.phase == .awaitingRevocation, "an answer that nobody asked for")
+    switch answer {
+    case .clear: return admit(request)
+    case .revoked: return deny(request, .denied(.revoked))
+    case .unavailable: return deny(request, .unavailable)
+    }
+  }
+
+  /// Goes on after `askPermit`: authentication is next.
+  public func permitAnswered(
+    _ request: RequestPolicy, answer: PermitAnswer, head: RequestHead, bytes: Span<UInt8>,
+    now: PolicyTime, set: PolicySet
+  ) -> PolicyAction {
+    precondition(request.phase == .awaitingPermit, "an answer that nobody asked for")
+    switch answer {
+    case .granted: return authenticate(request, head, bytes, now, set)
+    case .refused(let seconds):
+      request.retryAfter = max(1, seconds)
+      return deny(request, .limited)
+    case .unavailable: return deny(request, .unavailable)
+    }
+  }
+
+  /// Goes on after `needKey`; `isAvailable` is false when the key set could not be had.
+  public func keySetAnswered(
+    _ request: RequestPolicy, isAvailable: Bool, head: RequestHead, bytes: Span<UInt8>,
+    now: PolicyTime, set: PolicySet
+  ) -> PolicyAction {
+    precondition(request.phase == .awaitingKey, "an answer that nobody asked for")
+    // Not having a key is the gateway's trouble, not the token's.
+    guard isAvailable else { return deny(request, .unavailable) }
+    request.credentials.reset()
+    return authenticate(request, head, bytes, now, set)
+  }
+}

@@ -1,0 +1,153 @@
+// What can't stand in the definitions, found before anything is compiled (DESIGN §4).
+//
+// Every mistake is told, not only the first. Assembly adds where it is written. Start, reload and
+// `check` only.
+
+import Bytes
+import HTTPWire
+import Tokens
+
+extension PolicyDefinitions {
+  /// Everything that can't stand, in the order of the definitions; empty when all is well.
+  public func mistakes() -> [PolicyMistake] {
+    var found: [PolicyMistake] = []
+    for index in identityHeaders.indices { found += identityMistakes(index) }
+    for index in corsPolicies.indices { found += corsPolicies[index].mistakes(.cors(index)) }
+    for index in limits.indices { found += limits[index].mistakes(.limit(index)) }
+    for index in routes.indices { found += routeMistakes(index) }
+    return found + pairMistakes()
+  }
+
+  // MARK: Identity headers
+
+  /// Names that carry the message itself: an identity header of such a name would break it.
+  private static let wireNames: [FieldName] = [
+    .host, .connection, .keepAlive, .contentLength, .transferEncoding, .te, .trailer, .upgrade,
+    .expect, .proxy, .authorization, .cookie, .origin, .contentType, .contentEncoding,
+    .forwarded, .xForwardedFor, .xForwardedProto, .xForwardedHost, .xForwardedPort,
+    .xForwardedPrefix, .xRealIP, .xRequestID,
+  ]
+
+  private func identityMistakes(_ index: Int) -> [PolicyMistake] {
+    let name = identityHeaders[index].name
+    let subject = PolicySubject.identityHeader(index)
+    guard name.isFieldToken else {
+      return [PolicyMistake(subject, "`\(name)` is not a header name")]
+    }
+    if Self.wireNames.contains(FieldName(Array(name.utf8).span)) {
+      return [PolicyMistake(subject, "`\(name)` has a meaning of its own; choose another header")]
+    }
+    // Backends that fold names would see one header with two values.
+    for other in 0..<index where Self.isAlias(identityHeaders[other].name, name) {
+      return [
+        PolicyMistake(
+          subject, "`\(name)` and `\(identityHeaders[other].name)` are one header to a backend")
+      ]
+    }
+    return []
+  }
+
+  private static func isAlias(_ left: String, _ right: String) -> Bool {
+    func folded(_ name: String) -> [UInt8] {
+      name.utf8.map { $0.isASCIIAlphanumeric ? $0.asciiLowercased : UInt8(ascii: "-") }
+    }
+    return folded(left) == folded(right)
+  }
+
+  // MARK: Routes
+
+  private func routeMistakes(_ index: Int) -> [PolicyMistake] {
+    let route = routes[index]
+    var found: [PolicyMistake] = []
+    func add(_ message: String, hint: String? = nil) {
+      found.append(PolicyMistake(.route(index), message, hint: hint))
+    }
+    if let reason = Self.pathFault(route.path) { add(reason) }
+    if !Self.isStripped(route.strippedPrefix, of: route.path) {
+      add("the stripped prefix `\(route.strippedPrefix)` does not begin `\(route.path)`")
+    }
+    for method in route.methods where !method.isFieldToken {
+      add("`\(method)` is not a method")
+    }
+    if route.methods.contains("CONNECT") {
+      add("CONNECT is never forwarded")
+    }
+    if Set(route.methods).count != route.methods.count { add("a method is named twice") }
+    if route.limits.count > RequestPolicy.limitsMaximum {
+      add("a route has at most \(RequestPolicy.limitsMaximum) limits")
+    }
+    for limit in route.limits where !limits.indices.contains(limit) { add("unknown limit") }
+    if case .policy(let policy) = route.cors, !corsPolicies.indices.contains(policy) {
+      add("unknown CORS policy")
+    }
+    for listener in route.listeners where listener < 0 || listener >= listenerCount {
+      add("unknown listener")
+    }
+    switch route.host {
+    case .any: break
+    case .exact(let host), .wildcard(let host):
+      if !Self.isHost(host) { add("`\(host)` is not a host name", hint: "without scheme and port") }
+    }
+    found += realmMistakes(index)
+    return found
+  }
+
+  private func realmMistakes(_ index: Int) -> [PolicyMistake] {
+    let route = routes[index]
+    let subject = PolicySubject.route(index)
+    guard let realm = route.realm, realms.indices.contains(realm) else {
+      guard route.auth == .none else {
+        return [PolicyMistake(subject, "a route that wants a token needs a realm")]
+      }
+      return route.onSuccess == .nothing
+        ? [] : [PolicyMistake(subject, "on_success needs a token: auth any, or required")]
+    }
+    var found: [PolicyMistake] = []
+    if route.auth == .refresh, !realms[realm].hasRefreshClass {
+      found.append(
+        PolicyMistake(
+          subject, "auth refresh, but realm \(realms[realm].name) has no refresh tokens",
+          hint: "add a refresh block to the realm"))
+    }
+    if route.onSuccess == .revoke {
+      if route.auth == .none {
+        found.append(
+          PolicyMistake(subject, "on_success revoke needs a token: auth any, or required"))
+      } else if !blocklistRealms.contains(realm) {
+        found.append(
+          PolicyMistake(
+            subject, "on_success revoke, but realm \(realms[realm].name) is not in the blocklist"))
+      }
+    }
+    return found
+  }
+
+  /// Route paths are compared with requests byte by byte: they must have one reading themselves.
+  private static func pathFault(_ path: String) -> String? {
+    let bytes = Array(path.utf8)
+    guard bytes.first == UInt8(ascii: "/") else { return "a path begins with /" }
+    if PathShape.quick(bytes.span).contains(.special) {
+      return "a route's path holds no %, ;, \\, empty or dot segment"
+    }
+    if bytes.contains(where: { $0 <= 0x20 || $0 >= 0x7f || $0 == 0x3f || $0 == 0x23 }) {
+      return "a route's path holds neither spaces, ?, # nor characters outside ASCII"
+    }
+    let longest = bytes.split(separator: UInt8(ascii: "/")).map(\.count).max() ?? 0
+    guard longest <= PathReader.segmentBytesMaximum else {
+      return "a path segment has at most \(PathReader.segmentBytesMaximum) bytes"
+    }
+    return nil
+  }
+
+  private static func isStripped(_ prefix: String, of path: String) -> Bool {
+    let prefix = prefix.hasSuffix("/") ? String(prefix.dropLast()) : prefix
+    return prefix.isEmpty || path == prefix || path.hasPrefix(prefix + "/")
+  }
+
+  private static func isHost(_ host: String) -> Bool {
+    !host.isEmpty && host.utf8.count <= RouteTable.hostBytesMaximum
+      && host.utf8.allSatisfy {
+        $0.isASCIIAlphanumeric || "-._:[]".utf8.contains($0)
+      } && !host.hasPrefix(".")
+  }
+}
