@@ -13,6 +13,26 @@ public final class Snapshot: Sendable {
   public let servers: [[UpstreamServer]]
   /// `settings.routes[n].label` as a JSON string, for the access log.
   let routeLabels: [[UInt8]]
+  /// What the loop asks of routes and upstreams on every request: numbers only, so that reading a
+  /// row retains nothing (the settings' rows hold texts and lists).
+  let routes: [RouteNumbers]
+  let upstreams: [UpstreamNumbers]
+  /// The settings' limits.
+  let limits: TrafficLimits
+
+  struct RouteNumbers {
+    let upstream: Int
+    let bodyBytesMaximum: Int
+    let responseHeadTimeoutMilliseconds: Int
+  }
+
+  struct UpstreamNumbers {
+    let connectTimeoutMilliseconds: Int
+    let bodyIdleTimeoutMilliseconds: Int
+    let keepIdleMilliseconds: Int
+    /// True when `settings.upstreams[n].upstreamHost` replaces the client's Host.
+    let replacesHost: Bool
+  }
 
   /// Makes a snapshot; `servers` has one list for each upstream of `settings`.
   public init(policy: PolicySet, settings: GatewaySettings, servers: [[UpstreamServer]]) {
@@ -21,6 +41,18 @@ public final class Snapshot: Sendable {
     self.settings = settings
     self.servers = servers
     routeLabels = settings.routes.map { LogText.quoted($0.label) }
+    limits = settings.limits
+    routes = settings.routes.map {
+      RouteNumbers(
+        upstream: $0.upstreamIndex, bodyBytesMaximum: $0.bodyBytesMaximum,
+        responseHeadTimeoutMilliseconds: $0.responseHeadTimeoutMilliseconds)
+    }
+    upstreams = settings.upstreams.map {
+      UpstreamNumbers(
+        connectTimeoutMilliseconds: $0.connectTimeoutMilliseconds,
+        bodyIdleTimeoutMilliseconds: $0.bodyIdleTimeoutMilliseconds,
+        keepIdleMilliseconds: $0.keepIdleMilliseconds, replacesHost: $0.upstreamHost != nil)
+    }
   }
 
   /// Size of the blocks that connections borrow: two heads of the largest allowed size fit (one as

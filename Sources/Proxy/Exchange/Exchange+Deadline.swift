@@ -6,7 +6,7 @@ extension Exchange {
   /// Sets the connection's deadline by what is being waited for. Progress moves it; the wait for a
   /// response head is counted from the end of the request.
   func setDeadline(_ worker: Worker, _ client: ClientConnection) {
-    let limits = worker.snapshot.settings.limits
+    let limits = worker.snapshot.limits
     let wait = currentWait(client)
     if wait == waitsFor
       && (wait == .responseHead || wait == .upstreamConnect || wait == .revocation)
@@ -36,8 +36,8 @@ extension Exchange {
   /// Longest time that a head is held for a revocation (DESIGN §5.5).
   static let revocationWaitMilliseconds = 1_000
 
-  private func upstreamSettings(_ worker: Worker) -> UpstreamSettings {
-    worker.snapshot.settings.upstreams[traffic(worker).upstreamIndex]
+  private func upstreamSettings(_ worker: Worker) -> Snapshot.UpstreamNumbers {
+    worker.snapshot.upstreams[traffic(worker).upstream]
   }
 
   private func currentWait(_ client: ClientConnection) -> Wait {
@@ -58,6 +58,7 @@ extension Exchange {
   /// The deadline has passed.
   func deadlinePassed(_ worker: Worker, _ client: ClientConnection) {
     switch waitsFor {
+    case nil: worker.abort(client, because: "request_timeout")
     case .requestHead, .requestBody:
       if responsePhase == .complete { return worker.abort(client, because: "request_timeout") }
       failRequest(.requestTimeout, worker, client)

@@ -7,9 +7,10 @@ import Policy
 extension Exchange {
   /// Tells a client that waits with its body to send it (RFC 9110 §10.1.1): after admission only, or
   /// when the body itself is needed to decide.
-  func sendContinue(_ client: ClientConnection) {
-    guard head.expectsContinue, !continueSent, head.isHTTP11 else { return }
+  func sendContinue(_ worker: Worker, _ client: ClientConnection) {
+    guard head.expectsContinue, !continueSent else { return }
     continueSent = true
+    client.output.acquire(from: worker.blocks)
     client.output.append("HTTP/1.1 100 Continue\r\n\r\n")
   }
 

@@ -6,19 +6,17 @@ import HTTPWire
 import Policy
 
 extension Exchange {
-  /// The route's own settings for moving bytes.
-  func traffic(_ worker: Worker) -> RouteTraffic {
-    worker.snapshot.settings.routes[policy.routeIndex]
+  /// The route's own numbers for moving bytes. Precondition: the request was routed.
+  func traffic(_ worker: Worker) -> Snapshot.RouteNumbers {
+    worker.snapshot.routes[policy.routeIndex]
   }
 
   /// Longest request body that the route takes.
-  func bodyMaximum(_ worker: Worker) -> Int {
-    worker.snapshot.settings.routes[policy.routeIndex].bodyBytesMaximum
-  }
+  func bodyMaximum(_ worker: Worker) -> Int { traffic(worker).bodyBytesMaximum }
 
   /// Takes a pooled connection or opens one, and writes the head on it.
   func connect(_ worker: Worker, _ client: ClientConnection) {
-    let upstreamIndex = worker.snapshot.settings.routes[policy.routeIndex].upstreamIndex
+    let upstreamIndex = traffic(worker).upstream
     while attempts < Exchange.attemptsMaximum {
       let pool = worker.pools[upstreamIndex]
       guard let server = pool.choose(tried: triedServers, now: worker.now) else { break }
@@ -62,6 +60,8 @@ extension Exchange {
       return answerHere(worker, client)
     }
     sentUpstreamAt = worker.now
+    // A second attempt has its own time.
+    waitsFor = nil
     responsePhase = .awaitingHead
     requestPhase = head.framing == .none ? .complete : .relaying
     if requestPhase == .complete { pushUpstream(worker, client) }

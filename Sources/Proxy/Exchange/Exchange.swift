@@ -85,7 +85,7 @@ final class Exchange {
   var sentUpstreamAt: Int64 = 0
   var upstreamTook: Int64 = 0
   /// What the deadline of the connection stands for now.
-  var waitsFor = Wait.requestHead
+  var waitsFor: Wait?
 
   /// Payload bytes of the request body, as far as known.
   var requestBodyBytes = 0
@@ -133,7 +133,7 @@ final class Exchange {
     startedAt = 0
     sentUpstreamAt = 0
     upstreamTook = 0
-    waitsFor = .requestHead
+    waitsFor = nil
     requestBodyBytes = 0
     responseBytes = 0
     requestBytesDropped = false
@@ -188,7 +188,7 @@ extension Exchange {
       answerHere(worker, client)
     case .needBodyField:
       requestPhase = .holdingBody
-      sendContinue(client)
+      sendContinue(worker, client)
     case .askRevocation, .askPermit, .needKey:
       // No store of this configuration answers later, so the policy machine never asks; if it does,
       // not knowing is not a yes.
@@ -203,7 +203,7 @@ extension Exchange {
       policy.refuse(.bodyTooLarge)
       return answerHere(worker, client)
     }
-    if head.framing != .none { sendContinue(client) }
+    if head.framing != .none { sendContinue(worker, client) }
     connect(worker, client)
   }
 
@@ -211,7 +211,11 @@ extension Exchange {
   func advance(_ worker: Worker, _ client: ClientConnection) -> Progress {
     if requestPhase == .holdingBody { holdBody(worker, client) }
     guard client.phase == .inExchange else { return .closed }
-    if requestPhase == .relaying { relayRequest(worker, client) }
+    if requestPhase == .relaying {
+      relayRequest(worker, client)
+    } else if let connection = upstream, !connection.output.isEmpty {
+      pushUpstream(worker, client)
+    }
     guard client.phase == .inExchange else { return .closed }
     var progress = Progress.waiting
     switch responsePhase {

@@ -47,12 +47,11 @@ enum ForwardedHead {
   ) {
     let head = exchange.head
     let set = worker.snapshot.policy
-    let settings = worker.snapshot.settings
-    let upstream = settings.routes[exchange.policy.routeIndex].upstreamIndex
-    let ownHost = settings.upstreams[upstream].upstreamHost
-    if let ownHost {
+    let upstream = exchange.traffic(worker).upstream
+    let replacesHost = worker.snapshot.upstreams[upstream].replacesHost
+    if replacesHost {
       output.append("Host: ")
-      output.append(text: ownHost)
+      output.append(text: worker.snapshot.settings.upstreams[upstream].upstreamHost ?? "")
       output.append("\r\n")
     } else if head.authority.isEmpty {
       // HTTP/1.0 may lack a Host; an HTTP/1.1 request must not (RFC 9112 §3.2).
@@ -65,7 +64,7 @@ enum ForwardedHead {
       let isKept: Bool
       switch field.id {
       case .contentLength, .transferEncoding, .expect: isKept = false
-      case .host: isKept = ownHost == nil
+      case .host: isKept = !replacesHost
       case .cookie:
         // Cookies may hold tokens that the route does not read: the policy writes what is left.
         exchange.policy.appendLine(field, bytes: bytes, to: &output)

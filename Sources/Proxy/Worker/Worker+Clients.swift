@@ -16,7 +16,7 @@ extension Worker {
   /// Accepts waiting clients.
   func accept(listener slot: Int) {
     for _ in 0..<Worker.acceptMaximum {
-      guard clients.count < snapshot.settings.limits.connectionCountMaximum else {
+      guard clients.count < snapshot.limits.connectionCountMaximum else {
         return pauseAccepting()
       }
       switch listeners.accept(slot) {
@@ -43,7 +43,7 @@ extension Worker {
     } catch {
       return close(client)
     }
-    move(client, to: deadline(inMilliseconds: snapshot.settings.limits.headTimeoutMilliseconds))
+    move(client, to: deadline(inMilliseconds: snapshot.limits.headTimeoutMilliseconds))
     serve(client)
   }
 
@@ -96,7 +96,7 @@ extension Worker {
     }
     // One answer at a time: a client that doesn't read its answers gets no further ones.
     guard client.output.isEmpty else {
-      move(client, to: deadline(inMilliseconds: snapshot.settings.limits.sendTimeoutMilliseconds))
+      move(client, to: deadline(inMilliseconds: snapshot.limits.sendTimeoutMilliseconds))
       return false
     }
     while true {
@@ -162,7 +162,7 @@ extension Worker {
   /// Nothing more to read: an idle connection gives back what it borrowed, a begun head keeps its
   /// deadline from its first byte on, whatever trickles in.
   private func restBetweenRequests(_ client: ClientConnection) {
-    let limits = snapshot.settings.limits
+    let limits = snapshot.limits
     guard let exchange = client.exchange else {
       client.releaseIdleBuffers(blocks)
       if client.requestsServed > 0 {
@@ -221,7 +221,7 @@ extension Worker {
     guard client.flush() else { return close(client) }
     guard client.output.isEmpty else {
       return move(
-        client, to: deadline(inMilliseconds: snapshot.settings.limits.sendTimeoutMilliseconds))
+        client, to: deadline(inMilliseconds: snapshot.limits.sendTimeoutMilliseconds))
     }
     if !client.writeEnded {
       client.writeEnded = true
@@ -247,7 +247,6 @@ extension Worker {
   func abort(_ client: ClientConnection, because reason: StaticString) {
     if let exchange = client.exchange, client.phase == .inExchange {
       if exchange.reason == nil { exchange.reason = reason }
-      exchange.policy.learnFailure(gatekeeper)
       exchange.mustClose = true
       exchange.finish(self, client)
     }

@@ -31,12 +31,12 @@ extension Worker {
     connection.releaseBuffers(blocks)
     connection.client = 0
     endCount(connection)
-    let upstream = snapshot.settings.upstreams[connection.upstream]
     guard !isDraining, pools[connection.upstream].keep(connection) else {
       return close(connection)
     }
     connection.phase = .idle
-    move(connection, to: deadline(inMilliseconds: upstream.keepIdleMilliseconds))
+    let keepIdle = snapshot.upstreams[connection.upstream].keepIdleMilliseconds
+    move(connection, to: deadline(inMilliseconds: keepIdle))
   }
 
   private func endCount(_ connection: UpstreamConnection) {

@@ -310,10 +310,14 @@ public final class Worker {
   private var isFinished: Bool { isDraining && clients.count == 0 }
 
   private func drain(until deadline: Int64) {
-    guard drainDeadline == nil else { return }
+    timers.schedule(Token.make(.housekeeping, slot: 0), deadlineNanoseconds: deadline)
+    if let begun = drainDeadline {
+      // Told again: less patience.
+      drainDeadline = min(begun, deadline)
+      return
+    }
     drainDeadline = deadline
     listeners.close(poller)
-    timers.schedule(Token.make(.housekeeping, slot: 0), deadlineNanoseconds: deadline)
     for slot in 0..<clients.slotCount {
       guard let client = clients.element(at: slot) else { continue }
       if client.phase == .awaitingRequest && client.input.isEmpty && client.output.isEmpty {
@@ -326,7 +330,7 @@ public final class Worker {
 
   /// The bound on draining has passed: what is left is cut off.
   private func cutOff() {
-    guard isDraining else { return }
+    guard let drainDeadline, drainDeadline <= now else { return }
     for slot in 0..<clients.slotCount {
       if let client = clients.element(at: slot) { abort(client, because: "shutdown") }
     }
