@@ -45,7 +45,9 @@ struct CommandWords {
           throw UsageMistake(message: "\(name) needs a value")
         }
       } else {
-        let hint = Spelling.suggestion(for: name, among: valued + flagged)
+        // A single letter is near to every other.
+        let known = (valued + flagged).filter { $0.hasPrefix("--") && word.hasPrefix("--") }
+        let hint = Spelling.suggestion(for: name, among: known)
         throw UsageMistake(message: "there is no option \(name)\(hint.map { "; " + $0 } ?? "")")
       }
     }
