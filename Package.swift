@@ -74,8 +74,7 @@ let package = Package(
     .executableTarget(
       name: "Demo",
       dependencies: [
-        "Assembly", "Policy", "Fetch", "Tokens", "HTTPWire", "Transport", "JSON", "Crypto",
-        "EventLoop", "Bytes",
+        "Assembly", "Tokens", "HTTPWire", "Config", "JSON", "Crypto", "EventLoop", "Bytes",
       ],
       swiftSettings: settings),
 
