@@ -76,7 +76,21 @@ public struct SipHash128 {
 
   /// Feeds all bytes of a span.
   public mutating func combine(_ bytes: Span<UInt8>) {
-    for index in 0..<bytes.count { combine(bytes[index]) }
+    var index = 0
+    // Whole words first: what is pending fills the word's low bytes, the word's top bytes become
+    // what is pending.
+    let shift = UInt64(byteCount & 7) * 8
+    while index &+ 8 <= bytes.count {
+      let word = bytes.word(at: index)
+      compress(tail | word << shift)
+      tail = shift == 0 ? 0 : word >> (64 - shift)
+      byteCount &+= 8
+      index &+= 8
+    }
+    while index < bytes.count {
+      combine(bytes[index])
+      index &+= 1
+    }
   }
 
   /// Feeds the UTF-8 bytes of a text: start-up and cold paths.

@@ -49,7 +49,15 @@ extension Span where Element == UInt8 {
   /// True when both spans hold the same bytes. Not constant time.
   public func equals(_ other: Span<UInt8>) -> Bool {
     guard count == other.count else { return false }
-    for index in 0..<count where self[index] != other[index] { return false }
+    var index = 0
+    while index &+ 8 <= count {
+      if word(at: index) != other.word(at: index) { return false }
+      index &+= 8
+    }
+    while index < count {
+      if self[index] != other[index] { return false }
+      index &+= 1
+    }
     return true
   }
 
@@ -69,10 +77,19 @@ extension Span where Element == UInt8 {
 
   /// Offset of the first `byte` at or after `start`, or nil.
   public func firstIndex(of byte: UInt8, from start: Int = 0) -> Int? {
+    let ones: UInt64 = 0x0101_0101_0101_0101
     var index = Swift.max(start, 0)
+    while index <= count &- 8 {
+      // A byte of `difference` is 0 where the word has `byte`; subtracting one sets its top bit.
+      // Borrows only spoil bytes above the first hit, so the lowest set bit is exact.
+      let difference = word(at: index) ^ (ones &* UInt64(byte))
+      let hits = (difference &- ones) & ~difference & (ones &* 0x80)
+      if hits != 0 { return index &+ hits.trailingZeroBitCount / 8 }
+      index &+= 8
+    }
     while index < count {
       if self[index] == byte { return index }
-      index += 1
+      index &+= 1
     }
     return nil
   }
