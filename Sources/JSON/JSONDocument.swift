@@ -8,13 +8,24 @@
 
 import Bytes
 
+/// One member of an object. Its value is the row behind its name.
+public struct JSONMember: Sendable {
+  /// The bytes of the name in the text, as written.
+  public let name: ByteRange
+  /// True when the name has escapes, so that its bytes in the text aren't its value.
+  public let isEscaped: Bool
+  /// The row of the next member's name.
+  public let next: Int
+}
+
 /// A reusable strict JSON reader.
 public final class JSONDocument {
   private var nodes: [JSONNode] = []
+  private var names = JSONNameTable()
   private let depthMaximum: Int
   private let nodeMaximum: Int
   private var hasNUL = false
-  /// Room for the literals of our own source that escaped names are compared with.
+  /// Room for comparing escaped strings with literals of our own source.
   private var scratch = ByteBuffer(capacity: 128)
 
   /// Makes a reader that refuses deeper or larger texts than these caps.
@@ -22,14 +33,23 @@ public final class JSONDocument {
     precondition(depthMaximum > 0 && depthMaximum <= Int(UInt16.max) && nodeMaximum > 0)
     self.depthMaximum = depthMaximum
     self.nodeMaximum = nodeMaximum
-    nodes.reserveCapacity(Swift.min(nodeMaximum, 64))
+    var rows: [JSONNode] = []
+    rows.reserveCapacity(Swift.min(nodeMaximum, 64))
+    nodes = rows
   }
 
   /// Parses `text`, which must be one value and nothing else but white space.
   public func parse(_ text: Span<UInt8>) -> JSONOutcome {
-    // The rows move into the parser and back, so that it alone owns them and no copy is made.
-    var parser = JSONParser(
-      nodes: takeNodes(), depthMaximum: depthMaximum, nodeMaximum: nodeMaximum)
+    // The rows move into the parser and back, so that it alone owns them and no copy is made. The
+    // property is only ever loaded and stored whole: then reading a row needs no run-time
+    // exclusivity check (one check costs as much as the read of ten rows).
+    var parser = JSONParser(depthMaximum: depthMaximum, nodeMaximum: nodeMaximum)
+    parser.nodes = nodes
+    nodes = []
+    parser.names = names
+    names = JSONNameTable()
+    parser.names.clear()
+    parser.nodes.removeAll(keepingCapacity: true)
     let outcome: JSONOutcome
     do throws(JSONFault) {
       try parser.parse(text)
@@ -41,13 +61,8 @@ public final class JSONDocument {
     }
     hasNUL = parser.hasNUL
     nodes = parser.nodes
+    names = parser.names
     return outcome
-  }
-
-  private func takeNodes() -> [JSONNode] {
-    let taken = nodes
-    nodes = []
-    return taken
   }
 
   /// Number of rows; 0 when the last text wasn't valid.
@@ -76,6 +91,15 @@ public final class JSONDocument {
   /// How many containers surround `node`.
   public func depth(_ node: Int) -> Int {
     nodes.indices.contains(node) ? Int(nodes[node].depth) : 0
+  }
+
+  /// The member whose name is row `row`: all that a walk over an object asks, in one call.
+  public func member(at row: Int) -> JSONMember {
+    guard row >= 0, row &+ 1 < nodes.count else {
+      return JSONMember(name: .empty, isEscaped: false, next: nodes.count)
+    }
+    return JSONMember(
+      name: nodes[row].range, isEscaped: nodes[row].isSpecial, next: Int(nodes[row + 1].next))
   }
 
   /// The value of member `name` of the object `node`.
@@ -141,6 +165,28 @@ public final class JSONDocument {
     return index == other.count
   }
 
+  /// True when `node` is a string that stands for `lowercase`, ASCII letters compared without case.
+  /// `lowercase` must hold no upper-case letter.
+  public func string(
+    _ node: Int, in text: Span<UInt8>, equalsIgnoringCase lowercase: StaticString
+  ) -> Bool {
+    guard kind(node) == .string else { return false }
+    if !nodes[node].isSpecial {
+      return text.slice(nodes[node].range).equalsIgnoringCase(lowercase: lowercase)
+    }
+    scratch.clear()
+    let range = nodes[node].range
+    var bytes = UnescapedBytes(range)
+    while let byte = bytes.next(text) { scratch.append(byte) }
+    return Self.readableEquals(scratch, ignoringCase: lowercase) && !scratch.overflowed
+  }
+
+  private static func readableEquals(
+    _ buffer: borrowing ByteBuffer, ignoringCase lowercase: StaticString
+  ) -> Bool {
+    buffer.readable.equalsIgnoringCase(lowercase: lowercase)
+  }
+
   private func string(
     _ node: Int, in text: Span<UInt8>, equalsReadable buffer: borrowing ByteBuffer
   ) -> Bool {
@@ -177,7 +223,11 @@ public final class JSONDocument {
   /// A number read as a time (RFC 7519 NumericDate): its fraction cut off, nil beyond ±2^53 and for
   /// anything that isn't a number.
   public func seconds(_ node: Int, in text: Span<UInt8>) -> Int64? {
-    kind(node) == .number ? JSONNumber.truncated(text.slice(nodes[node].range)) : nil
+    guard kind(node) == .number else { return nil }
+    let digits = text.slice(nodes[node].range)
+    if nodes[node].isSpecial { return JSONNumber.truncated(digits) }
+    let value = JSONNumber.integer(digits)
+    return value.flatMap { $0.magnitude <= JSONNumber.exactMaximum.magnitude ? $0 : nil }
   }
 
   /// The text of a string, nil for anything else: start-up, tools and cold paths.

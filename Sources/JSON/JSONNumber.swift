@@ -15,6 +15,15 @@ enum JSONNumber {
     if isNegative { index = 1 }
     guard index < text.count else { return nil }
     var value: Int64 = 0
+    if text.count <= 18 {
+      // Eighteen digits fit whatever they are.
+      while index < text.count {
+        guard text[index].isDigit else { return nil }
+        value = value &* 10 &+ Int64(text[index] &- UInt8(ascii: "0"))
+        index += 1
+      }
+      return isNegative ? 0 &- value : value
+    }
     while index < text.count {
       guard text[index].isDigit else { return nil }
       let digit = Int64(text[index] - UInt8(ascii: "0"))

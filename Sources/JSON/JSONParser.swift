@@ -20,8 +20,8 @@ struct JSONNode {
   var end: UInt32
   /// Row behind this value's subtree.
   var next: UInt32
-  /// Hash of a name's unescaped bytes, 0 for values.
-  var nameHash: UInt32
+  /// A name's mark (see `mark`), 0 for values.
+  var mark: UInt32
   var kind: JSONKind
   /// A string with escapes, or a number with a fraction or exponent.
   var isSpecial: Bool
@@ -32,7 +32,8 @@ struct JSONNode {
 
 /// The running state of one parse.
 struct JSONParser {
-  var nodes: [JSONNode]
+  var nodes: [JSONNode] = []
+  var names = JSONNameTable()
   /// True when a string holds an escaped or raw U+0000.
   var hasNUL = false
   /// Where parsing stands; where the fault is, once it threw.
@@ -43,9 +44,7 @@ struct JSONParser {
   private var open: Int?
   private var depth = 0
 
-  init(nodes: consuming [JSONNode], depthMaximum: Int, nodeMaximum: Int) {
-    self.nodes = nodes
-    self.nodes.removeAll(keepingCapacity: true)
+  init(depthMaximum: Int, nodeMaximum: Int) {
     self.depthMaximum = depthMaximum
     self.nodeMaximum = nodeMaximum
   }
@@ -94,9 +93,8 @@ struct JSONParser {
     guard text[index] == UInt8(ascii: "\"") else { throw .unexpectedByte }
     let row = nodes.count
     let start = index
-    try string(text)
-    nodes[row].nameHash = hash(text, nodes[row].range)
-    guard !repeatsName(text, row, of: container) else {
+    try string(text, isName: true)
+    guard addName(text, row, of: container) else {
       index = start
       throw .duplicateName
     }
@@ -107,33 +105,47 @@ struct JSONParser {
     skipWhiteSpace(text)
   }
 
-  /// Compares with all earlier names of the object: quadratic, but within the node cap.
-  private func repeatsName(_ text: Span<UInt8>, _ row: Int, of container: Int) -> Bool {
+  /// False when the object has the name at `row` already.
+  private mutating func addName(_ text: Span<UInt8>, _ row: Int, of container: Int) -> Bool {
+    let mark = nodes[row].mark
     var other = container + 1
-    while other < row {
-      if nodes[other].nameHash == nodes[row].nameHash, haveEqualText(text, other, row) {
-        return true
-      }
+    var count = 0
+    while other < row, count < JSONNameTable.linearMaximum {
+      if nodes[other].mark == mark, nodes.haveEqualText(other, row, in: text) { return false }
       other = Int(nodes[other + 1].next)
+      count += 1
     }
-    return false
+    if count < JSONNameTable.linearMaximum { return true }
+    if other == row {
+      // The first name beyond: the table doesn't know the earlier ones yet, which are known to
+      // differ.
+      var earlier = container + 1
+      while earlier < row {
+        _ = names.insert(earlier, of: container, in: text, nodes, nodeMaximum: nodeMaximum)
+        earlier = Int(nodes[earlier + 1].next)
+      }
+    }
+    return names.insert(row, of: container, in: text, nodes, nodeMaximum: nodeMaximum)
   }
 
-  private func haveEqualText(_ text: Span<UInt8>, _ left: Int, _ right: Int) -> Bool {
-    var leftBytes = UnescapedBytes(nodes[left].range)
-    var rightBytes = UnescapedBytes(nodes[right].range)
-    while let byte = leftBytes.next(text) {
-      if rightBytes.next(text) != byte { return false }
+  /// Length and first eight bytes of a name, folded: tells nearly all names apart before they are
+  /// compared.
+  private func mark(_ text: Span<UInt8>, _ start: Int, _ end: Int, isEscaped: Bool) -> UInt32 {
+    var first: UInt64 = 0
+    var count = end &- start
+    if !isEscaped, start &+ 8 <= text.count {
+      first = text.word(at: start)
+      if count < 8 { first &= (1 << UInt64(count &* 8)) &- 1 }
+    } else {
+      var bytes = UnescapedBytes(ByteRange(start, end))
+      count = 0
+      while let byte = bytes.next(text) {
+        if count < 8 { first |= UInt64(byte) << UInt64(count &* 8) }
+        count &+= 1
+      }
     }
-    return rightBytes.next(text) == nil
-  }
-
-  /// FNV-1a of the unescaped bytes: only sorts names apart before they are compared.
-  private func hash(_ text: Span<UInt8>, _ range: ByteRange) -> UInt32 {
-    var bytes = UnescapedBytes(range)
-    var hash: UInt32 = 0x811C_9DC5
-    while let byte = bytes.next(text) { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
-    return hash
+    first ^= UInt64(truncatingIfNeeded: count) &* 0x9E37_79B9_7F4A_7C15
+    return UInt32(truncatingIfNeeded: first ^ first >> 32)
   }
 
   private mutating func value(_ text: Span<UInt8>) throws(JSONFault) {
@@ -141,7 +153,7 @@ struct JSONParser {
     switch text[index] {
     case UInt8(ascii: "{"): try begin(.object)
     case UInt8(ascii: "["): try begin(.array)
-    case UInt8(ascii: "\""): try string(text)
+    case UInt8(ascii: "\""): try string(text, isName: false)
     case UInt8(ascii: "t"): try word("true", .yes, text)
     case UInt8(ascii: "f"): try word("false", .no, text)
     case UInt8(ascii: "n"): try word("null", .null, text)
@@ -162,18 +174,20 @@ struct JSONParser {
 
   /// Adds a row whose subtree is itself. Offsets fit: the text is shorter than 4 GiB.
   private mutating func add(
-    _ kind: JSONKind, _ start: Int, _ end: Int, isSpecial: Bool = false
+    _ kind: JSONKind, _ start: Int, _ end: Int, isSpecial: Bool = false, mark: UInt32 = 0
   ) throws(JSONFault) {
     guard nodes.count < nodeMaximum else { throw .tooManyNodes }
     nodes.append(
       JSONNode(
         start: UInt32(truncatingIfNeeded: start), end: UInt32(truncatingIfNeeded: end),
-        next: UInt32(truncatingIfNeeded: nodes.count + 1), nameHash: 0, kind: kind,
+        next: UInt32(truncatingIfNeeded: nodes.count + 1), mark: mark, kind: kind,
         isSpecial: isSpecial, depth: UInt16(truncatingIfNeeded: depth)))
   }
 
+  @inline(__always)
   private mutating func skipWhiteSpace(_ text: Span<UInt8>) {
-    while index < text.count {
+    // Machines write none: one comparison settles it.
+    while index < text.count, text[index] <= 0x20 {
       switch text[index] {
       case 0x20, 0x09, 0x0A, 0x0D: index += 1
       default: return
@@ -195,14 +209,15 @@ struct JSONParser {
     index += count
   }
 
-  private mutating func string(_ text: Span<UInt8>) throws(JSONFault) {
+  private mutating func string(_ text: Span<UInt8>, isName: Bool) throws(JSONFault) {
     let start = index + 1
     var isEscaped = false
-    index = start
+    index = start &+ ordinaryCount(text, from: start)
     while index < text.count {
       let byte = text[index]
       if byte == UInt8(ascii: "\"") {
-        try add(.string, start, index, isSpecial: isEscaped)
+        let mark = isName ? mark(text, start, index, isEscaped: isEscaped) : 0
+        try add(.string, start, index, isSpecial: isEscaped, mark: mark)
         index += 1
         return
       }
@@ -211,15 +226,36 @@ struct JSONParser {
         try escape(text)
       } else if byte < 0x20 {
         throw .controlByte
-      } else if byte < 0x80 {
-        index += 1
       } else {
+        // Length 1 is an ordinary byte of the last seven, which words don't cover.
         let length = utf8SequenceLength(text, at: index)
         guard length > 0 else { throw .badUTF8 }
         index += length
       }
+      index &+= ordinaryCount(text, from: index)
     }
     throw .unexpectedEnd
+  }
+
+  /// Number of bytes from `start` on that a string holds as they are: ASCII
+  /// without controls, quote and backslash. Eight at a time; may stop early near the end.
+  private func ordinaryCount(_ text: Span<UInt8>, from start: Int) -> Int {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let tops: UInt64 = 0x8080_8080_8080_8080
+    var index = start
+    while index &+ 8 <= text.count {
+      let word = text.word(at: index)
+      // The top bit of a byte of `x - ones & ~x` is set when that byte of x is 0. Borrows only
+      // spoil bytes above the first hit, so the lowest set bit is exact.
+      let quotes = word ^ (ones &* UInt64(UInt8(ascii: "\"")))
+      let slashes = word ^ (ones &* UInt64(UInt8(ascii: "\\")))
+      let stops =
+        ((quotes &- ones) & ~quotes | (slashes &- ones) & ~slashes
+          | (word &- ones &* 0x20) & ~word | word) & tops
+      if stops != 0 { return index &- start &+ stops.trailingZeroBitCount / 8 }
+      index &+= 8
+    }
+    return index &- start
   }
 
   private mutating func escape(_ text: Span<UInt8>) throws(JSONFault) {
@@ -287,7 +323,9 @@ struct JSONParser {
   private mutating func digits(_ text: Span<UInt8>) throws(JSONFault) {
     guard index < text.count else { throw .unexpectedEnd }
     guard text[index].isDigit else { throw .badNumber }
-    while index < text.count, text[index].isDigit { index += 1 }
+    var end = index
+    while end < text.count, text[end].isDigit { end &+= 1 }
+    index = end
   }
 }
 

@@ -25,13 +25,6 @@ extension ClaimSet {
     realm: Realm, key: VerificationKey, accepting: AcceptedClasses, nowSeconds: Int64,
     into judged: inout JudgedClaims
   ) -> DenialReason? {
-    judge(payload, realm, key, accepting, nowSeconds, &judged)
-  }
-
-  private func judge(
-    _ payload: borrowing ByteBuffer, _ realm: Realm, _ key: VerificationKey,
-    _ accepting: AcceptedClasses, _ nowSeconds: Int64, _ judged: inout JudgedClaims
-  ) -> DenialReason? {
     let text = payload.readable
     // `exp` is required: a token without it would be valid for ever.
     guard claims.expiration > 0, let expiration = document.seconds(claims.expiration, in: text)
@@ -105,13 +98,7 @@ extension ClaimSet {
 
   /// True when `type` is `word` in any letter case.
   private func typeSays(_ word: StaticString, _ text: Span<UInt8>) -> Bool {
-    guard claims.type > 0, document.kind(claims.type) == .string else { return false }
-    guard document.isEscaped(claims.type) else {
-      return text.slice(document.range(claims.type)).equalsIgnoringCase(lowercase: word)
-    }
-    scratch.clear()
-    _ = document.append(string: claims.type, in: text, to: &scratch)
-    return scratch.readableEqualsIgnoringCase(lowercase: word)
+    claims.type > 0 && document.string(claims.type, in: text, equalsIgnoringCase: word)
   }
 
   // MARK: Audience
@@ -139,11 +126,5 @@ extension ClaimSet {
 
   private func isString(_ row: Int, _ bytes: [UInt8], _ text: Span<UInt8>) -> Bool {
     row > 0 && document.string(row, in: text, equals: bytes.span)
-  }
-}
-
-extension ByteBuffer {
-  borrowing func readableEqualsIgnoringCase(lowercase word: StaticString) -> Bool {
-    readable.equalsIgnoringCase(lowercase: word)
   }
 }

@@ -16,10 +16,48 @@ struct RegisteredClaims {
   var subject = 0
   var tokenIdentifier = 0
   var type = 0
+
+  /// Notes the row of a value if its name is a registered claim's: recognised by length and bytes
+  /// in one step.
+  mutating func note(_ name: Span<UInt8>, value row: Int) {
+    if name.count == 3 {
+      switch UInt32(name[0]) << 16 | UInt32(name[1]) << 8 | UInt32(name[2]) {
+      case 0x657870: expiration = row  // exp
+      case 0x6E6266: notBefore = row  // nbf
+      case 0x696174: issuedAt = row  // iat
+      case 0x697373: issuer = row  // iss
+      case 0x617564: audience = row  // aud
+      case 0x737562: subject = row  // sub
+      case 0x6A7469: tokenIdentifier = row  // jti
+      default: break
+      }
+    } else if name.equals("type") {
+      type = row
+    }
+  }
+
+  /// The same for a name with escapes, by its row: every backend's parser reads `"\u0065xp"` as
+  /// `exp`.
+  mutating func noteEscaped(
+    _ row: Int, of document: JSONDocument, in text: Span<UInt8>
+  ) {
+    func isName(_ literal: StaticString) -> Bool {
+      document.string(row, in: text, equals: literal)
+    }
+    if isName("exp") { expiration = row + 1 }
+    if isName("nbf") { notBefore = row + 1 }
+    if isName("iat") { issuedAt = row + 1 }
+    if isName("iss") { issuer = row + 1 }
+    if isName("aud") { audience = row + 1 }
+    if isName("sub") { subject = row + 1 }
+    if isName("jti") { tokenIdentifier = row + 1 }
+    if isName("type") { type = row + 1 }
+  }
 }
 
-/// A reusable holder of one token's claims.
-final class ClaimSet {
+/// A reusable holder of one token's claims. A struct that its owner holds in place: as a class,
+/// each loan of its buffers would cost a run-time exclusivity check (a quarter of a verification).
+struct ClaimSet: ~Copyable {
   static let depthMaximum = 32
   static let nodeMaximum = 512
 
@@ -38,9 +76,11 @@ final class ClaimSet {
 
   /// Decodes and parses a payload segment; false when it isn't strict base64url of a JSON object,
   /// or a string in it holds U+0000, which cuts subjects short in C libraries and logs.
-  func read(_ segment: Span<UInt8>) -> Bool {
+  mutating func read(_ segment: Span<UInt8>) -> Bool {
     forget()
-    guard Base64URL.decode(segment, into: &payload), parse(payload) else {
+    guard Base64URL.decode(segment, into: &payload),
+      Self.parse(payload, document, &claims)
+    else {
       forget()
       return false
     }
@@ -48,12 +88,14 @@ final class ClaimSet {
   }
 
   /// Drops the claims.
-  func forget() {
+  mutating func forget() {
     payload.clear()
     claims = RegisteredClaims()
   }
 
-  private func parse(_ payload: borrowing ByteBuffer) -> Bool {
+  private static func parse(
+    _ payload: borrowing ByteBuffer, _ document: JSONDocument, _ claims: inout RegisteredClaims
+  ) -> Bool {
     let text = payload.readable
     guard document.parse(text) == .valid, document.kind(0) == .object, !document.containsNUL else {
       return false
@@ -61,46 +103,15 @@ final class ClaimSet {
     var row = 1
     let end = document.next(0)
     while row < end {
-      note(row, in: text)
-      row = document.next(row + 1)
+      let member = document.member(at: row)
+      if member.isEscaped {
+        claims.noteEscaped(row, of: document, in: text)
+      } else {
+        claims.note(text.slice(member.name), value: row + 1)
+      }
+      row = member.next
     }
     return true
-  }
-
-  /// Notes the value of the name at `row` if the name is a registered claim's. Names without
-  /// escapes are recognised by length and bytes in one step.
-  private func note(_ row: Int, in text: Span<UInt8>) {
-    if document.isEscaped(row) { return noteEscaped(row, in: text) }
-    let name = text.slice(document.range(row))
-    if name.count == 3 {
-      switch UInt32(name[0]) << 16 | UInt32(name[1]) << 8 | UInt32(name[2]) {
-      case 0x657870: claims.expiration = row + 1  // exp
-      case 0x6E6266: claims.notBefore = row + 1  // nbf
-      case 0x696174: claims.issuedAt = row + 1  // iat
-      case 0x697373: claims.issuer = row + 1  // iss
-      case 0x617564: claims.audience = row + 1  // aud
-      case 0x737562: claims.subject = row + 1  // sub
-      case 0x6A7469: claims.tokenIdentifier = row + 1  // jti
-      default: break
-      }
-    } else if name.equals("type") {
-      claims.type = row + 1
-    }
-  }
-
-  /// The same for `"\u0065xp"`, which every backend's parser reads as `exp`.
-  private func noteEscaped(_ row: Int, in text: Span<UInt8>) {
-    func isName(_ literal: StaticString) -> Bool {
-      document.string(row, in: text, equals: literal)
-    }
-    if isName("exp") { claims.expiration = row + 1 }
-    if isName("nbf") { claims.notBefore = row + 1 }
-    if isName("iat") { claims.issuedAt = row + 1 }
-    if isName("iss") { claims.issuer = row + 1 }
-    if isName("aud") { claims.audience = row + 1 }
-    if isName("sub") { claims.subject = row + 1 }
-    if isName("jti") { claims.tokenIdentifier = row + 1 }
-    if isName("type") { claims.type = row + 1 }
   }
 
   // MARK: Canonical texts
@@ -108,39 +119,44 @@ final class ClaimSet {
   /// Writes the subject's canonical text into the scratch: a non-empty string's bytes, or an
   /// integer's digits, so that `"42"` and `42` are one subject (PEERS §1). Everything else counts
   /// as absent.
-  func loadSubject() -> Bool {
-    load(claims.subject, orInteger: true, payload)
+  mutating func loadSubject() -> Bool {
+    scratch.clear()
+    guard hasSubject else { return false }
+    Self.copy(claims.subject, of: document, payload, to: &scratch)
+    return true
   }
 
   /// Writes the `jti` into the scratch; false unless it is a non-empty string.
-  func loadTokenIdentifier() -> Bool {
-    load(claims.tokenIdentifier, orInteger: false, payload)
+  mutating func loadTokenIdentifier() -> Bool {
+    scratch.clear()
+    guard hasTokenIdentifier else { return false }
+    Self.copy(claims.tokenIdentifier, of: document, payload, to: &scratch)
+    return true
   }
 
+  /// Appends a string's bytes or an integer's digits.
+  private static func copy(
+    _ row: Int, of document: JSONDocument, _ payload: borrowing ByteBuffer,
+    to scratch: inout ByteBuffer
+  ) {
+    let text = payload.readable
+    if document.append(string: row, in: text, to: &scratch) { return }
+    scratch.append(integer: text.slice(document.range(row)))
+  }
+
+  /// True when the subject is a non-empty string or an integer.
   var hasSubject: Bool {
-    let row = claims.subject
-    return row > 0 && (isNonEmptyString(row) || document.isInteger(row))
+    claims.subject > 0
+      && (isNonEmptyString(claims.subject) || document.isInteger(claims.subject))
   }
 
+  /// True when the `jti` is a non-empty string.
   var hasTokenIdentifier: Bool {
     claims.tokenIdentifier > 0 && isNonEmptyString(claims.tokenIdentifier)
   }
 
   private func isNonEmptyString(_ row: Int) -> Bool {
     document.kind(row) == .string && !document.range(row).isEmpty
-  }
-
-  private func load(
-    _ row: Int, orInteger takesInteger: Bool, _ payload: borrowing ByteBuffer
-  ) -> Bool {
-    scratch.clear()
-    guard row > 0 else { return false }
-    if isNonEmptyString(row) {
-      return document.append(string: row, in: payload.readable, to: &scratch)
-    }
-    guard takesInteger, document.isInteger(row) else { return false }
-    scratch.append(integer: payload.readable.slice(document.range(row)))
-    return true
   }
 }
 

@@ -9,58 +9,65 @@ import JSON
 
 extension ClaimSet {
   /// Appends the claim's value; false when it is absent, empty, null or an object.
-  func append(_ path: ClaimPath, to buffer: inout ByteBuffer) -> Bool {
-    append(path, payload, to: &buffer)
+  mutating func append(_ path: ClaimPath, to buffer: inout ByteBuffer) -> Bool {
+    Self.append(path, of: document, payload, &scratch, to: &buffer)
   }
 
-  private func append(
-    _ path: ClaimPath, _ payload: borrowing ByteBuffer, to buffer: inout ByteBuffer
+  private static func append(
+    _ path: ClaimPath, of document: JSONDocument, _ payload: borrowing ByteBuffer,
+    _ scratch: inout ByteBuffer, to buffer: inout ByteBuffer
   ) -> Bool {
     let text = payload.readable
-    guard document.count > 0, payload.readableCount > 0 else { return false }
+    guard document.count > 0, text.count > 0 else { return false }
     let row =
       document.member(path.whole.span, of: 0, in: text)
       ?? (path.steps.isEmpty ? nil : document.member(path: path.steps, of: 0, in: text))
     guard let row else { return false }
-    if document.kind(row) != .array {
-      return append(scalar: row, text, isElement: false, to: &buffer)
-    }
+    let writer = ScalarWriter(document: document, isElement: document.kind(row) == .array)
+    guard writer.isElement else { return writer.append(row, text, &scratch, to: &buffer) }
     let start = buffer.writerIndex
     var element = row + 1
     let end = document.next(row)
     while element < end {
       let mark = buffer.writerIndex
       if mark > start { buffer.append(UInt8(ascii: ",")) }
-      if !append(scalar: element, text, isElement: true, to: &buffer) { buffer.rewind(to: mark) }
+      if !writer.append(element, text, &scratch, to: &buffer) { buffer.rewind(to: mark) }
       element = document.next(element)
     }
     return buffer.writerIndex > start || buffer.overflowed
   }
+}
 
-  /// Appends a string, number or boolean; false, and nothing written, for anything else.
-  private func append(
-    scalar row: Int, _ text: Span<UInt8>, isElement: Bool, to buffer: inout ByteBuffer
+/// Writes strings, numbers and booleans.
+private struct ScalarWriter {
+  let document: JSONDocument
+  let isElement: Bool
+
+  /// Appends the value at `row`; false, and nothing written, when it has no text.
+  func append(
+    _ row: Int, _ text: Span<UInt8>, _ scratch: inout ByteBuffer, to buffer: inout ByteBuffer
   ) -> Bool {
     switch document.kind(row) {
     case .object, .array, .null: return false
     case .yes: buffer.append("true")
     case .no: buffer.append("false")
     case .number: buffer.append(integer: text.slice(document.range(row)))
-    case .string:
+    case .string where document.isEscaped(row):
       scratch.clear()
-      guard document.append(string: row, in: text, to: &scratch), !scratch.isEmpty else {
-        return false
-      }
-      buffer.append(percentEncoding: scratch, encodesComma: isElement)
+      guard document.append(string: row, in: text, to: &scratch) else { return false }
+      buffer.append(percentEncoding: scratch.readable, encodesComma: isElement)
+    case .string:
+      let range = document.range(row)
+      guard !range.isEmpty else { return false }
+      buffer.append(percentEncoding: text.slice(range), encodesComma: isElement)
     }
     return true
   }
 }
 
 extension ByteBuffer {
-  /// Appends the readable bytes of `other` in the encoding of identity headers.
-  mutating func append(percentEncoding other: borrowing ByteBuffer, encodesComma: Bool) {
-    let bytes = other.readable
+  /// Appends `bytes` in the encoding of identity headers.
+  mutating func append(percentEncoding bytes: Span<UInt8>, encodesComma: Bool) {
     for index in 0..<bytes.count {
       let byte = bytes[index]
       let isEdge = index == 0 || index == bytes.count - 1

@@ -67,10 +67,10 @@ final class VerificationKey: Sendable {
     material = .mac(HMACKey(algorithm.macAlgorithm, secret: secret))
   }
 
-  /// True when the readable bytes of `signature` were made over `signingInput` with this key.
-  func verifies(_ signature: borrowing ByteBuffer, over signingInput: Span<UInt8>) -> Bool {
+  /// True when `signature` was made over `signingInput` with this key.
+  func verifies(_ signature: Span<UInt8>, over signingInput: Span<UInt8>) -> Bool {
     switch material {
-    case .mac(let key): key.verify(signature.readable, of: signingInput)
+    case .mac(let key): key.verify(signature, of: signingInput)
     }
   }
 }

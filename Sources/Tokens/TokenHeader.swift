@@ -18,7 +18,7 @@ enum HeaderJudgement {
 }
 
 /// Reads headers, one at a time.
-final class TokenHeader {
+struct TokenHeader: ~Copyable {
   /// Headers are small; anything bigger is nobody's header.
   static let segmentBytesMaximum = 2048
   static let depthMaximum = 4
@@ -30,26 +30,29 @@ final class TokenHeader {
   private var rememberedAlgorithm = TokenAlgorithm.hs256
 
   /// Judges a base64url segment.
-  func judge(_ segment: Span<UInt8>) -> HeaderJudgement {
-    if segment.equalsReadable(of: remembered) { return .algorithm(rememberedAlgorithm) }
+  mutating func judge(_ segment: Span<UInt8>) -> HeaderJudgement {
+    if isRemembered(segment) { return .algorithm(rememberedAlgorithm) }
     guard segment.count <= Self.segmentBytesMaximum else { return .denied(.malformed) }
     decoded.clear()
     guard Base64URL.decode(segment, into: &decoded) else { return .denied(.malformed) }
-    return Self.judge(decoded, document)
+    return Self.judge(decoded.readable, document)
   }
 
   /// Remembers the segment of a token that was accepted; one that doesn't fit isn't.
-  func remember(_ segment: Span<UInt8>, _ algorithm: TokenAlgorithm) {
-    if segment.equalsReadable(of: remembered) { return }
+  mutating func remember(_ segment: Span<UInt8>, _ algorithm: TokenAlgorithm) {
+    if isRemembered(segment) { return }
     remembered.clear()
     remembered.append(segment)
     rememberedAlgorithm = algorithm
   }
 
+  private func isRemembered(_ segment: Span<UInt8>) -> Bool {
+    segment.count > 0 && segment.equals(remembered.readable)
+  }
+
   private static func judge(
-    _ decoded: borrowing ByteBuffer, _ document: JSONDocument
+    _ text: Span<UInt8>, _ document: JSONDocument
   ) -> HeaderJudgement {
-    let text = decoded.readable
     guard document.parse(text) == .valid, document.kind(0) == .object, !document.containsNUL else {
       return .denied(.malformed)
     }
@@ -74,12 +77,5 @@ final class TokenHeader {
     guard !document.isEscaped(row), let algorithm = TokenAlgorithm(text.slice(document.range(row)))
     else { return .denied(.unsupportedAlgorithm) }
     return .algorithm(algorithm)
-  }
-}
-
-extension Span where Element == UInt8 {
-  /// True when these are the readable bytes of `buffer`, and there are some.
-  func equalsReadable(of buffer: borrowing ByteBuffer) -> Bool {
-    count > 0 && equals(buffer.readable)
   }
 }

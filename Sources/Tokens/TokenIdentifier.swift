@@ -46,18 +46,6 @@ public enum TokenIdentifier {
     return hash(digest: digest.readable, key)
   }
 
-  static func hash(readableJTI buffer: borrowing ByteBuffer, _ key: SipKey) -> Hash128 {
-    hash(jtiTag, buffer.readable, key)
-  }
-
-  static func hash(readableDigest buffer: borrowing ByteBuffer, _ key: SipKey) -> Hash128 {
-    hash(digestTag, buffer.readable, key)
-  }
-
-  static func hash(readableSubject buffer: borrowing ByteBuffer, _ key: SipKey) -> Hash128 {
-    hash(subjectTag, buffer.readable, key)
-  }
-
   private static func hash(_ tag: UInt8, _ bytes: Span<UInt8>, _ key: SipKey) -> Hash128 {
     var hash = SipHash128(key)
     hash.combine(tag)

@@ -205,6 +205,43 @@ import Testing
     }
   }
 
+  @Test func tellsNamesOfLargeObjectsApartByObject() {
+    // Objects beyond the linear limit go through a table that all objects of a text share.
+    let members = (0..<40).map { "\"name\($0)\":\($0)" }.joined(separator: ",")
+    let document = JSONDocument()
+    #expect(parse(document, "[{\(members)},{\(members)}]") == .valid)
+    #expect(
+      parse(document, "{\(members),\"inner\":{\(members),\"inner\":{}},\"last\":1}") == .valid)
+    #expect(parse(document, "{\"inner\":{\(members)},\(members)}") == .valid)
+    for text in [
+      "{\(members),\"inner\":{\(members)},\"name3\":1}",
+      "{\"inner\":{\(members)},\(members),\"inner\":1}",
+      "{\(members),\"inner\":{\(members),\"\\u006eame39\":1}}",
+    ] {
+      guard case .invalid(.duplicateName, _) = parse(document, text) else {
+        Issue.record("\(text)")
+        return
+      }
+    }
+  }
+
+  @Test func findsADuplicateAtEveryDistance() {
+    let document = JSONDocument()
+    for count in 1...40 {
+      let names = (0..<count).map { "\"sameprefix\($0)\":0" }.joined(separator: ",")
+      #expect(parse(document, "{\(names)}") == .valid)
+      for repeated in 0..<count {
+        guard
+          case .invalid(.duplicateName, _) = parse(
+            document, "{\(names),\"sameprefix\(repeated)\":0}")
+        else {
+          Issue.record("\(repeated) of \(count)")
+          return
+        }
+      }
+    }
+  }
+
   private func parse(_ document: JSONDocument, _ text: String) -> JSONOutcome {
     parse(document, Array(text.utf8))
   }

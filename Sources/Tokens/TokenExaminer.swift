@@ -1,0 +1,163 @@
+// One token in, a verdict out: size, parts, header, signature, claims, in that order.
+//
+// The order is the defence: nothing is parsed before the size is known, no claim is read before the
+// signature holds, and each step can only end in a denial or go on. Keys are tried in the realm's
+// order, those of the expected class first; the other class's keys are tried too, because a genuine
+// token of the wrong class is a different event (`wrong_token_type`) than a forgery.
+//
+// It owns all its memory: warm, a verification allocates nothing, and its cost is the MAC plus one
+// pass over the payload. One worker.
+
+import Bytes
+import Crypto
+import JSON
+
+/// The state of a verifier and the steps of a verification.
+struct TokenExaminer: ~Copyable {
+  /// Room for the largest signature of any algorithm, RSA with 8192 bits.
+  private static let signatureBytesMaximum = 1024
+
+  private let tokenBytesMaximum: Int
+  private var header = TokenHeader()
+  private var claims: ClaimSet
+  private var signature = ByteBuffer(capacity: signatureBytesMaximum)
+  /// What was signed, kept only for tokens without `jti`, whose id is its hash.
+  private var signingInput: ByteBuffer
+  private var hasAccepted = false
+
+  init(tokenBytesMaximum: Int) {
+    self.tokenBytesMaximum = tokenBytesMaximum
+    claims = ClaimSet(segmentBytesMaximum: tokenBytesMaximum)
+    signingInput = ByteBuffer(capacity: tokenBytesMaximum)
+  }
+
+  mutating func verify(
+    _ token: Span<UInt8>, realm: Realm, accepting: AcceptedClasses, nowSeconds: Int64
+  ) -> TokenVerdict {
+    hasAccepted = false
+    guard token.count <= tokenBytesMaximum else { return .denied(.tooLarge) }
+    guard let parts = CompactToken(token) else { return .denied(.malformed) }
+    let algorithm: TokenAlgorithm
+    switch header.judge(token.slice(parts.header)) {
+    case .algorithm(let known): algorithm = known
+    case .denied(let reason): return .denied(reason)
+    }
+    let keyIndex: Int
+    switch findKey(token, parts, algorithm, realm, refreshFirst: accepting == .refresh) {
+    case .found(let index): keyIndex = index
+    case .denied(let reason): return .denied(reason)
+    }
+    guard claims.read(token.slice(parts.payload)) else { return .denied(.malformed) }
+    var judged = JudgedClaims()
+    if let reason = claims.judge(
+      realm: realm, key: realm.keys[keyIndex], accepting: accepting, nowSeconds: nowSeconds,
+      into: &judged)
+    {
+      return .denied(reason)
+    }
+    header.remember(token.slice(parts.header), algorithm)
+    let hasTokenIdentifier = claims.hasTokenIdentifier
+    signingInput.clear()
+    if !hasTokenIdentifier { signingInput.append(token.slice(parts.signingInput)) }
+    hasAccepted = true
+    return .accepted(
+      TokenFacts(
+        tokenClass: judged.tokenClass, hasTokenIdentifier: hasTokenIdentifier,
+        hasSubject: claims.hasSubject, realmIndex: UInt16(clamping: realm.index),
+        keyIndex: UInt16(clamping: keyIndex), expiration: judged.expiration,
+        issuedAt: judged.issuedAt, lifetime: judged.lifetime))
+  }
+
+  mutating func verifySignature(_ token: Span<UInt8>, realm: Realm) -> DenialReason? {
+    hasAccepted = false
+    guard token.count <= tokenBytesMaximum else { return .tooLarge }
+    guard let parts = CompactToken(token) else { return .malformed }
+    let algorithm: TokenAlgorithm
+    switch header.judge(token.slice(parts.header)) {
+    case .algorithm(let known): algorithm = known
+    case .denied(let reason): return reason
+    }
+    var decoded = ByteBuffer(capacity: tokenBytesMaximum + 4)
+    guard Base64URL.decode(token.slice(parts.payload), into: &decoded) else { return .malformed }
+    switch findKey(token, parts, algorithm, realm, refreshFirst: false) {
+    case .found: return nil
+    case .denied(let reason): return reason
+    }
+  }
+
+  // MARK: Signature
+
+  private enum KeySearch {
+    case found(Int)
+    case denied(DenialReason)
+  }
+
+  /// The key that made the signature. Only keys of the header's algorithm are tried, so that the
+  /// token can't choose how a key is used (CVE-2015-9235).
+  private mutating func findKey(
+    _ token: Span<UInt8>, _ parts: CompactToken, _ algorithm: TokenAlgorithm, _ realm: Realm,
+    refreshFirst: Bool
+  ) -> KeySearch {
+    let keyCount = realm.keys.count
+    var hasAlgorithm = false
+    for index in 0..<keyCount where realm.keys[index].algorithm == algorithm {
+      hasAlgorithm = true
+    }
+    guard hasAlgorithm else { return .denied(.unsupportedAlgorithm) }
+    signature.clear()
+    guard Base64URL.decode(token.slice(from: parts.signatureStart), into: &signature) else {
+      return .denied(.malformed)
+    }
+    let message = token.slice(parts.signingInput)
+    for step in 0..<keyCount {
+      let index = refreshFirst ? keyCount - 1 - step : step
+      if realm.keys[index].algorithm == algorithm,
+        realm.keys[index].verifies(signature.readable, over: message)
+      {
+        return .found(index)
+      }
+    }
+    return .denied(.badSignature)
+  }
+
+  // MARK: The last accepted token
+
+  mutating func hashTokenIdentifier(_ key: SipKey) -> Hash128 {
+    if hasAccepted, claims.loadTokenIdentifier() {
+      return TokenIdentifier.hash(jti: claims.scratch.readable, key)
+    }
+    loadDigest()
+    return TokenIdentifier.hash(digest: claims.scratch.readable, key)
+  }
+
+  mutating func hashSubject(_ key: SipKey) -> Hash128? {
+    guard hasAccepted, claims.loadSubject() else { return nil }
+    return TokenIdentifier.hash(subject: claims.scratch.readable, key)
+  }
+
+  mutating func tokenIdentifierText() -> String {
+    if hasAccepted, claims.loadTokenIdentifier() {
+      return "\(TokenIdentifier.jtiPrefix)" + String(lossy: claims.scratch.readable)
+    }
+    loadDigest()
+    var digits = ByteBuffer(capacity: 64)
+    Hexadecimal.encode(claims.scratch.readable, into: &digits)
+    return "\(TokenIdentifier.digestPrefix)" + String(lossy: digits.readable)
+  }
+
+  mutating func subjectText() -> String? {
+    hasAccepted && claims.loadSubject() ? String(lossy: claims.scratch.readable) : nil
+  }
+
+  mutating func appendClaim(_ claim: ClaimPath, to buffer: inout ByteBuffer) -> Bool {
+    hasAccepted && claims.append(claim, to: &buffer)
+  }
+
+  /// Writes the SHA-256 of the signing input into the scratch.
+  private mutating func loadDigest() {
+    var hash = SHA256()
+    hash.update(signingInput.readable)
+    claims.scratch.clear()
+    hash.finish(into: &claims.scratch)
+  }
+}
