@@ -30,7 +30,7 @@ extension Compiler {
         continue
       }
       policy.identityHeaders.append(IdentityHeaderDefinition(name: named.text, source: source))
-      identitySpans.append(named.span)
+      identityDirectives.append(header)
     }
   }
 

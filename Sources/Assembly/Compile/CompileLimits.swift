@@ -36,7 +36,7 @@ extension Compiler {
     }
     if directive.arguments.isEmpty { policy.defaultCORS = policy.corsPolicies.count }
     policy.corsPolicies.append(definition)
-    corsSpans.append(body.first(named: "origins")?.span ?? directive.span)
+    corsDirectives.append(directive)
   }
 
   /// One `limit` block.
@@ -71,6 +71,6 @@ extension Compiler {
         argument.word(log, [("all", LimitCount.all), ("failures", .failures)]) ?? definition.count
     }
     policy.limits.append(definition)
-    limitSpans.append(directive.span)
+    limitDirectives.append(directive)
   }
 }

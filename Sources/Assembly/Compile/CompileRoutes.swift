@@ -39,8 +39,8 @@ extension Compiler {
     var scope = RouteScope()
     scope.flask422 = topFlask422
     members(directives, scope)
-    if policy.routes.count > Self.routeCountMaximum, let span = routeSpans.last {
-      log.error("more than \(Self.routeCountMaximum) routes", at: span)
+    if policy.routes.count > Self.routeCountMaximum, let last = routeDirectives.last {
+      log.error("more than \(Self.routeCountMaximum) routes", at: last.span)
     }
   }
 
@@ -194,7 +194,7 @@ extension Compiler {
           limits: scope.limits, cors: cors,
           errors: styled(style, flask422: scope.flask422 ?? false), onSuccess: scope.onSuccess,
           allowsMethodFallthrough: scope.allowsMethodFallthrough))
-      routeSpans.append(directive.span)
+      routeDirectives.append(directive)
       let label = (methods + [host.text + path]).joined(separator: " ")
       settings.routes.append(
         RouteTraffic(

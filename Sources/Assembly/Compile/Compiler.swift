@@ -36,11 +36,11 @@ final class Compiler {
   /// Style of answers where nothing nearer says one.
   var topErrors: ErrorStyle?
   var topFlask422 = false
-  /// Where to point for a mistake that Policy finds.
-  var routeSpans: [SourceSpan] = []
-  var corsSpans: [SourceSpan] = []
-  var limitSpans: [SourceSpan] = []
-  var identitySpans: [SourceSpan] = []
+  /// The directive behind each definition, for pointing at what Policy finds wrong with it.
+  var routeDirectives: [Directive] = []
+  var corsDirectives: [Directive] = []
+  var limitDirectives: [Directive] = []
+  var identityDirectives: [Directive] = []
 
   init(log: DiagnosticLog, mainFile: String, source: ConfigSource) {
     self.log = log
@@ -70,32 +70,8 @@ final class Compiler {
         "no route", inFile: mainFile,
         hint: "add group /api { upstream NAME; route / { auth required; } }")
     }
-    if !log.hasErrors { judgePolicy() }
+    if !log.hasErrors { judgePolicy(directives) }
     return Configuration(settings: settings, policy: policy, routes: listings)
-  }
-
-  /// Asks Policy what can't stand together, and points at the lines.
-  private func judgePolicy() {
-    for mistake in policy.mistakes() {
-      let spans: [SourceSpan]
-      let index: Int
-      switch mistake.subject {
-      case .route(let route): (spans, index) = (routeSpans, route)
-      case .cors(let policy): (spans, index) = (corsSpans, policy)
-      case .limit(let limit): (spans, index) = (limitSpans, limit)
-      case .identityHeader(let header): (spans, index) = (identitySpans, header)
-      }
-      guard spans.indices.contains(index) else {
-        log.error(mistake.message, inFile: mainFile, hint: mistake.hint)
-        continue
-      }
-      var hint = mistake.hint
-      if let related = mistake.related, spans.indices.contains(related) {
-        let other = "the other one is at \(spans[related].place)"
-        hint = hint.map { $0 + "; " + other } ?? other
-      }
-      log.error(mistake.message, at: spans[index], hint: hint)
-    }
   }
 
   // MARK: Shared

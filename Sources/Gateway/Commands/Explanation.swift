@@ -192,7 +192,7 @@ struct Explanation {
   }
 
   private func answer(_ bytes: [UInt8]) -> String {
-    var buffer = ByteBuffer(capacity: ReplyWriter.replyBytesMaximum)
+    var buffer = ByteBuffer(capacity: 64 << 10)
     _ = ReplyWriter.append(
       policy, head: head, bytes: bytes.span, set: set, closes: false,
       epochSeconds: now.epochSeconds, to: &buffer)
