@@ -132,7 +132,7 @@ struct Explanation {
 
   private func steps(_ notes: [String]) -> [String] {
     var lines: [String] = []
-    if policy.isPreflight { lines.append("cors: a preflight") }
+    if policy.isPreflight { return ["cors: a preflight, judged before limits and token"] }
     guard configuration.routes.indices.contains(policy.routeIndex) else { return lines }
     let route = configuration.routes[policy.routeIndex]
     for name in route.limits {
