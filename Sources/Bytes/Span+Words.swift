@@ -2,7 +2,7 @@
 //
 // These are the few functions that must melt into their callers, so they are inlinable: a literal's
 // words become constants there, and comparing a field name of up to eight letters is one load, one
-// exclusive or and one test. Measured on a head of 400 bytes: about 0.4 of the time of byte loops.
+// exclusive or and one test.
 
 extension Span where Element == UInt8 {
   /// The eight bytes at `offset`, the first one lowest. They must lie within the span: callers check
