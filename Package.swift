@@ -54,8 +54,17 @@ let package = Package(
     room("Redis", ["Bytes"]),
 
     // Floor 3 to 5
-    room("Proxy", ["Policy", "Tokens", "Transport", "HTTPWire", "EventLoop", "JSON", "Bytes"]),
-    room("Admin", ["Proxy", "Policy", "Transport", "HTTPWire", "EventLoop", "JSON", "Bytes"]),
+    room(
+      "Proxy",
+      [
+        "Policy", "Tokens", "Transport", "HTTPWire", "EventLoop", "JSON", "Crypto", "Bytes",
+      ]),
+    room(
+      "Admin",
+      [
+        "Proxy", "Policy", "Tokens", "Transport", "HTTPWire", "EventLoop", "JSON", "Crypto",
+        "Bytes",
+      ]),
     room(
       "Assembly",
       [
@@ -89,6 +98,10 @@ let package = Package(
     tests("Redis", ["Bytes"]),
     tests("Policy", ["Bytes", "HTTPWire", "Tokens", "Crypto", "JSON"]),
     tests("Proxy", ["Bytes", "HTTPWire", "Policy", "EventLoop", "Transport"]),
+    tests(
+      "Admin",
+      ["Proxy", "Policy", "Tokens", "Crypto", "EventLoop", "Bytes"]),
     tests("Assembly", ["Bytes", "Config", "Policy", "Proxy"]),
+    tests("Gateway", ["Assembly", "Config", "JSON"]),
   ]
 )

@@ -84,15 +84,15 @@ public final class GrowingAtomicRows: Sendable {
     return insert(key, first, second)
   }
 
-  /// Vacates `key`; false when it was absent. One writer at a time.
+  /// Vacates `key`; false when it was absent or vacated already. One writer at a time.
   public func vacate(_ key: Hash128) -> Bool {
     let key = Self.stored(key)
     for segment in 0..<segmentCount.load(ordering: .relaxed) {
       guard let words = unsafe segments.address(segment) else { continue }
       let row = unsafe probe(words, segment, key)
       if row.isFound {
-        unsafe words[row.index * 4 + 2].store(0, ordering: .releasing)
-        return true
+        // row.index < rows(segment): word 2 of the row lies within the segment.
+        return unsafe words[row.index * 4 + 2].exchange(0, ordering: .acquiringAndReleasing) != 0
       }
     }
     return false

@@ -79,7 +79,7 @@ struct Blocklist {
       for index in settings.realmIndices {
         try apply(
           RevocationEntry(
-            kind: .token, realm: realms[index].name, value: String(lossy: identifier),
+            kind: .token, realm: realms[index].name, value: "jti:" + String(lossy: identifier),
             time: nowSeconds, expiry: expiry))
       }
     }

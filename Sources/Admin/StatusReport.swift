@@ -1,0 +1,128 @@
+// What the admin server says: the sentences of `/revoke` and `/health`, and the object of
+// `/status`.
+//
+// Everything here may be read by whoever may ask: no secret, no token, no subject. Pure.
+
+import EventLoop
+import Policy
+import Proxy
+
+extension AdminAnswer {
+  /// Whether the gateway serves; load balancers go by the status.
+  static func health(isDraining: Bool) -> AdminAnswer {
+    var object = JSONObjectText()
+    object.add("status", isDraining ? "draining" : "ok")
+    return AdminAnswer(status: isDraining ? 503 : 200, object)
+  }
+
+  /// The entry stands in every worker and in the store.
+  static func revoked(_ entry: RevocationEntry) -> AdminAnswer {
+    var object = JSONObjectText()
+    object.add("status", "revoked")
+    object.add("kind", word: entry.kind.name)
+    object.add("realm", entry.realm)
+    object.add("expires", entry.expiry)
+    return AdminAnswer(status: 200, object)
+  }
+
+  /// The token is refused in any case.
+  static let nothingToDo: AdminAnswer = {
+    var object = JSONObjectText()
+    object.add("status", "nothing_to_do")
+    object.add("reason", "expired")
+    return AdminAnswer(status: 200, object)
+  }()
+
+  /// A revocation was taken back.
+  static let restored: AdminAnswer = {
+    var object = JSONObjectText()
+    object.add("status", "restored")
+    return AdminAnswer(status: 200, object)
+  }()
+
+  /// There is nothing to take back.
+  static let noSuchRevocation = refusal(404, "there is no such revocation")
+
+  /// The journal could not be written.
+  static let storeFailed = refusal(
+    503, "the store could not be written: the change stands in memory until the gateway stops")
+
+  /// The journal has not answered.
+  static let storeIsLate = refusal(
+    503, "the store has not confirmed in time: the change stands in memory until it does")
+
+  /// Nothing is ever evicted from the table to make room.
+  static let tableFull = refusal(507, "the blocklist is full: this is not revoked")
+}
+
+/// The facts of `/status`.
+struct StatusReport {
+  let parts: ControlParts
+  let isDraining: Bool
+  let uptimeSeconds: Int64
+  let workersAnswered: Int
+  let counters: Counters
+  let blocklistEntries: Int
+  let isStoreFailing: Bool
+
+  /// The object.
+  var object: JSONObjectText {
+    let settings = parts.snapshot.settings
+    var object = JSONObjectText()
+    object.add("status", isDraining ? "draining" : "ok")
+    if let version = parts.version { object.add("version", version) }
+    object.add("pid", System.processIdentifier)
+    object.add("uptime_seconds", uptimeSeconds)
+    var workers = JSONObjectText()
+    workers.add("count", parts.workers.count)
+    workers.add("answered", workersAnswered)
+    object.add("workers", workers)
+    object.add("listeners", listeners(settings))
+    object.add("upstreams", upstreams(settings))
+    object.add("routes", settings.routes.count)
+    object.add("realms", parts.realms.map(\.name))
+    var blocklist = JSONObjectText()
+    blocklist.add("entries", blocklistEntries)
+    blocklist.add("store", settings.blocklist.journalPath == nil ? "memory" : "journal")
+    blocklist.add("store_failing", isStoreFailing)
+    object.add("blocklist", blocklist)
+    object.add("warnings", settings.warnings)
+    object.add("counters", countersObject)
+    return object
+  }
+
+  private func listeners(_ settings: GatewaySettings) -> [JSONObjectText] {
+    zip(settings.listeners, parts.boundAddresses).map { listener, address in
+      var object = JSONObjectText()
+      object.add("name", listener.name)
+      object.add("address", address)
+      return object
+    }
+  }
+
+  private func upstreams(_ settings: GatewaySettings) -> [JSONObjectText] {
+    settings.upstreams.map { upstream in
+      var object = JSONObjectText()
+      object.add("name", upstream.name)
+      object.add("servers", upstream.servers.map(\.address.description))
+      return object
+    }
+  }
+
+  private var countersObject: JSONObjectText {
+    var object = JSONObjectText()
+    object.add("connections_accepted", counters.connectionsAccepted)
+    object.add("connections_open", counters.connectionsOpen)
+    object.add("requests", counters.requests)
+    object.add("requests_malformed", counters.requestsMalformed)
+    object.add("requests_refused", counters.requestsRefused)
+    object.add("upstream_failures", counters.upstreamFailures)
+    object.add("upstream_connects", counters.upstreamConnects)
+    object.add("upstream_reuses", counters.upstreamReuses)
+    object.add("upstream_retries", counters.upstreamRetries)
+    object.add("accept_pauses", counters.acceptPauses)
+    object.add("log_lines_dropped", counters.logLinesDropped)
+    object.add("revocations_not_durable", counters.revocationsNotDurable)
+    return object
+  }
+}
