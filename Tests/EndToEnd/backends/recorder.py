@@ -22,8 +22,9 @@ class Ended(Exception):
 class Peer:
     """One connection from the gateway."""
 
-    def __init__(self, connection: socket.socket, number: int):
+    def __init__(self, connection: socket.socket, number: int, timeline: list):
         self.socket = connection
+        self.timeline = timeline
         self.number = number
         self.received = bytearray()
         self.position = 0
@@ -47,6 +48,7 @@ class Peer:
         head = bytes(self.received[self.position : end + 4])
         self.position = end + 4
         self.heads.append(head)
+        self.timeline.append(head)
         return head
 
     def exactly(self, count: int) -> bytes:
@@ -148,6 +150,7 @@ class Recorder:
     def __init__(self, script=None):
         self.script = script or answer_all()
         self.peers: list[Peer] = []
+        self.timeline: list[bytes] = []
         self.failures: list[BaseException] = []
         self.listener = socket.socket()
         self.listener.bind(("127.0.0.1", 0))
@@ -164,7 +167,7 @@ class Recorder:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
-            peer = Peer(connection, len(self.peers))
+            peer = Peer(connection, len(self.peers), self.timeline)
             self.peers.append(peer)
             thread = threading.Thread(target=self._play, args=(peer,), daemon=True)
             self.threads.append(thread)
@@ -189,7 +192,8 @@ class Recorder:
 
     @property
     def heads(self) -> list:
-        return [head for peer in list(self.peers) for head in peer.heads]
+        """Every request head in the order of arrival, whatever connection it came by."""
+        return list(self.timeline)
 
     @property
     def head(self) -> bytes:
@@ -204,10 +208,6 @@ class Recorder:
             assert time.monotonic() < end, f"{len(self.heads)} of {count} requests came"
             time.sleep(0.01)
         return self.heads
-
-    def forget(self):
-        for peer in self.peers:
-            peer.heads.clear()
 
     def stop(self):
         self.stopping = True
