@@ -36,7 +36,7 @@ public enum DirectiveTable {
       "access_log off|stdout|FILE", in: [.top], 1...1, standard: "off",
       "One JSON line for each request, written off the loop; it never holds a token."),
     DirectiveRule(
-      "errors STYLE", in: [.top, .upstream, .group, .route], 1...1, standard: "problem",
+      "errors STYLE", in: [.top, .upstream, .group, .route], 1...1, standard: "the preset's",
       "Shape of the gateway's own answers: `flask`, `fastapi`, `nestjs`, `coded` or `problem`."),
     DirectiveRule(
       "limits { }", in: [.top], 0...0, opens: .limits, "Bounds on what one client may cost."),

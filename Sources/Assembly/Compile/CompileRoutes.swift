@@ -183,7 +183,7 @@ extension Compiler {
     guard settings.upstreams.indices.contains(upstream) else { return }
     let traits = upstreamTraits[upstream]
     let style =
-      scope.errors ?? traits.errors ?? realm.flatMap(presetStyle) ?? topErrors ?? .problem
+      scope.errors ?? traits.errors ?? topErrors ?? realm.flatMap(presetStyle) ?? .problem
     let cors = scope.cors ?? policy.defaultCORS.map { .policy($0) } ?? .pass
     let stripped = scope.strippedPrefix == "/" ? "" : scope.strippedPrefix
     for host in scope.hosts.isEmpty ? [(.any, "")] : scope.hosts {
