@@ -80,6 +80,18 @@ public final class Realm: Sendable {
     return key.map { TokenSigner($0.algorithm, secret: $0.secret) }
   }
 
+  /// The only accepted `iss`, nil for any: for signing tokens that this realm takes.
+  public var issuerText: String? { issuer.map { String(decoding: $0, as: UTF8.self) } }
+
+  /// The accepted `aud` values, empty for any.
+  public var audienceTexts: [String] { audiences.map { String(decoding: $0, as: UTF8.self) } }
+
+  /// The `type` that a token of a class is to say.
+  public func typeText(_ tokenClass: TokenClass) -> String {
+    rules(tokenClass).requiredType.map { String(decoding: $0, as: UTF8.self) }
+      ?? "\(tokenClass.name)"
+  }
+
   /// True when both classes are signed with the same key, so that `type` must tell them apart.
   public var sharesKeys: Bool { keys.contains { $0.classes == [.access, .refresh] } }
 

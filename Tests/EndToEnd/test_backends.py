@@ -6,7 +6,8 @@ import pytest
 
 from conftest import ACCESS, OTHER_ACCESS, OTHER_REFRESH, REFRESH
 from support import config
-from support.tokens import payload, remember
+from support.processes import wait_until
+from support.tokens import now, payload, remember
 
 CORRECT = {"email": "ada@example.com", "username": "ada", "password": "correct horse"}
 CONNECTIONS = 30
@@ -115,7 +116,8 @@ def test_realms_of_their_own_keep_backends_apart(gateway, flask, stranger):
     assert refused.status == 401 and list(refused.json()) == ["msg"]
     refused = edge.get("/nest/me", python)
     assert refused.status == 401
-    assert refused.json()["statusCode"] == 401 and refused.json()["message"] == "Unauthorized"
+    assert refused.json()["statusCode"] == 401
+    assert "Unauthorized" in (refused.json()["message"], refused.json().get("error"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -136,6 +138,8 @@ def test_refreshing_through_the_gateway(edge):
     assert edge.get("/flask/me", fresh).status == 200
 
     _, refresh = login(edge, "nest")
+    # Made within one second, the next token would be the same one.
+    wait_until(lambda: now() > payload(refresh)["iat"], "the clock moves on")
     answer = edge.post("/nest/auth/refresh", {"refreshToken": refresh})
     assert answer.status == 201
     fresh = remember(answer.json()["accessToken"])
@@ -204,7 +208,9 @@ def test_the_backends_see_our_identity_and_never_a_forged_one(edge, name):
         assert answer.status == 200
         text = answer.body.decode()
         assert "admin" not in text
-        assert (subject in text.replace(token, "")) is ("debug" in target)
+        folded = text.lower().replace("_", "-")
+        assert folded.count("x-user-id") == (1 if "debug" in target else 0)
+        assert subject in text or "public" in target
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,46 @@
+// `gateway token`: reading, checking and making tokens at a prompt.
+
+import Config
+
+enum TokenCommand {
+  static let help = """
+    usage: gateway token inspect|verify|sign ...
+
+      token inspect TOKEN           show what a token says, without checking anything
+      token verify [REALM] TOKEN    check a token as a route would
+      token sign [REALM]            make a token
+
+    Each has --help.
+
+    """
+
+  static let commands: [(name: String, run: ([String]) -> Int32)] = [
+    ("inspect", TokenInspectCommand.run), ("verify", TokenVerifyCommand.run),
+    ("sign", TokenSignCommand.run),
+  ]
+
+  static func run(_ words: [String]) -> Int32 {
+    Subcommands.run("token", help: help, commands, words)
+  }
+}
+
+/// Commands that are two words long.
+enum Subcommands {
+  /// Hands the words behind the second word to its command.
+  static func run(
+    _ name: String, help: String, _ commands: [(name: String, run: ([String]) -> Int32)],
+    _ words: [String]
+  ) -> Int32 {
+    if let word = words.first, let row = commands.first(where: { $0.name == word }) {
+      return row.run(Array(words.dropFirst()))
+    }
+    return Command.run(name, help: help, words) { (words) throws(UsageMistake) in
+      let names = commands.map(\.name)
+      guard let word = words.first else {
+        throw UsageMistake(message: "say which: \(names.joined(separator: ", "))")
+      }
+      let hint = Spelling.suggestion(for: word, among: names)
+      throw UsageMistake(message: "there is no \(name) \(word)\(hint.map { "; " + $0 } ?? "")")
+    }
+  }
+}

@@ -1,0 +1,117 @@
+// `gateway token sign`: tokens for trying things out, as the backends would make them.
+
+import Bytes
+import Config
+import Crypto
+import EventLoop
+import JSON
+import Tokens
+
+enum TokenSignCommand {
+  static let help = """
+    usage: gateway token sign [REALM] [OPTIONS]
+
+    Prints a token signed with the realm's secret: with iat, exp, jti and type, and the realm's
+    issuer and audience.
+
+      --sub TEXT          the subject
+      --claim NAME=VALUE  another claim; VALUE is JSON where it can be read so, else text
+      --refresh           a refresh token (else an access token)
+      --expires SECONDS   its life, like 30s, 15m or 7d (the class's lifetime, else 15m)
+      --jti ID            its id (else random)
+      --payload JSON      the whole payload, taken as it is; no other claim is added
+    \(TokenRealmOption.help)
+
+    """
+  private static let identifierBytes = 16
+
+  static func run(_ words: [String]) -> Int32 {
+    Command.run("token sign", help: help, words) { (words) throws(UsageMistake) in
+      let words = try CommandWords(
+        words,
+        valued: TokenRealmOption.valued + ["--sub", "--claim", "--expires", "--jti", "--payload"],
+        flagged: ["--refresh"])
+      try words.expectOperands(0...1, "nothing")
+      let given = try words.one("--payload")
+      if given != nil {
+        for option in ["--sub", "--claim", "--expires", "--jti"] where !words.all(option).isEmpty {
+          throw UsageMistake(message: "\(option) is part of the payload that --payload gives")
+        }
+      }
+      let claims = try words.all("--claim").map { (text) throws(UsageMistake) in try claim(text) }
+      let life = try words.one("--expires").map { (text) throws(UsageMistake) in try seconds(text) }
+      guard let realm = try TokenRealmOption.load(words, name: words.operands.first) else {
+        return ExitCode.refused
+      }
+      let tokenClass = words.has("--refresh") ? TokenClass.refresh : .access
+      guard let signer = realm.makeSigner(for: tokenClass) else {
+        Output.complaint("realm \(realm.name) has no refresh tokens")
+        return ExitCode.refused
+      }
+      var payload = ClaimWriter()
+      if let subject = try words.one("--sub") { payload.add("sub", JSONText.quoted(subject)) }
+      let now = Clock.realtimeMilliseconds() / 1000
+      payload.add("type", JSONText.quoted(realm.typeText(tokenClass)))
+      payload.add("iat", "\(now)")
+      payload.add("exp", "\(now + (life ?? realm.lifetimeSeconds(tokenClass) ?? 900))")
+      payload.add("jti", JSONText.quoted(try words.one("--jti") ?? randomIdentifier()))
+      if let issuer = realm.issuerText { payload.add("iss", JSONText.quoted(issuer)) }
+      if let audience = realm.audienceTexts.first {
+        payload.add("aud", JSONText.quoted(audience))
+      }
+      for (name, value) in claims { payload.add(name, value) }
+      Output.answer(signer.sign(payload: given ?? payload.text) + "\n")
+      return ExitCode.done
+    }
+  }
+
+  /// `NAME=VALUE` as a name and the text of a JSON value.
+  private static func claim(_ text: String) throws(UsageMistake) -> (String, String) {
+    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2, !parts[0].isEmpty else {
+      throw UsageMistake(message: "\"\(text)\" is not NAME=VALUE")
+    }
+    let value = Array(parts[1].utf8)
+    let isJSON = JSONDocument().parse(value.span) == .valid
+    return (String(parts[0]), isJSON ? String(parts[1]) : JSONText.quoted(String(parts[1])))
+  }
+
+  /// A duration in seconds.
+  private static func seconds(_ text: String) throws(UsageMistake) -> Int64 {
+    let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
+    let factor = text.last.flatMap { units[$0] }
+    let digits = Array((factor == nil ? text : String(text.dropLast())).utf8)
+    // 100 years, so that no sum with a time overflows.
+    guard let count = digits.span.decimalValue(), count <= 36_525 * 86_400,
+      Int64(count) * (factor ?? 1) <= 36_525 * 86_400
+    else {
+      throw UsageMistake(message: "\"\(text)\" is not a duration like 30s, 15m or 7d")
+    }
+    return Int64(count) * (factor ?? 1)
+  }
+
+  private static func randomIdentifier() -> String {
+    var random = ByteBuffer(capacity: identifierBytes)
+    RandomBytes.append(identifierBytes, to: &random)
+    var digits = ByteBuffer(capacity: 2 * identifierBytes)
+    Hexadecimal.encode(random.readable, into: &digits)
+    return String(lossy: digits.readable)
+  }
+}
+
+/// Members of a JSON object; a later one of a name replaces the earlier one.
+private struct ClaimWriter {
+  private var members: [(name: String, value: String)] = []
+
+  mutating func add(_ name: String, _ value: String) {
+    if let index = members.firstIndex(where: { $0.name == name }) {
+      members[index].value = value
+    } else {
+      members.append((name, value))
+    }
+  }
+
+  var text: String {
+    "{" + members.map { "\(JSONText.quoted($0.name)):\($0.value)" }.joined(separator: ",") + "}"
+  }
+}

@@ -1,0 +1,110 @@
+// `gateway token verify`: the same verification as on a route, with its reason in words.
+//
+// What it can't know: revocations (only the running gateway has them) and the route's own
+// requirements; `gateway explain` tells those.
+
+import Bytes
+import EventLoop
+import JSON
+import Tokens
+
+enum TokenVerifyCommand {
+  static let help = """
+    usage: gateway token verify [REALM] TOKEN [OPTIONS]
+
+    Checks a token as a route would: form, signature, class, times, issuer, audience. Exit code 0
+    when it is good, 1 with the reason when it is not. Does not know revocations.
+
+      REALM               whose token it is, where the configuration has several realms
+      TOKEN               the token, or - to read it from standard input
+      --class CLASS       access, refresh or any (any): what the route takes
+      --signature-only    form and signature, whatever the payload is
+    \(TokenRealmOption.help)
+
+    """
+
+  static func run(_ words: [String]) -> Int32 {
+    Command.run("token verify", help: help, words) { (words) throws(UsageMistake) in
+      let words = try CommandWords(
+        words, valued: TokenRealmOption.valued + ["--class"], flagged: ["--signature-only"])
+      try words.expectOperands(1...2, "TOKEN")
+      let classes = try classes(words)
+      let name = words.operands.count == 2 ? words.operands[0] : nil
+      let token = Array(try TokenWord.read(words.operands.last ?? "").utf8)
+      guard let realm = try TokenRealmOption.load(words, name: name) else {
+        return ExitCode.refused
+      }
+      if words.has("--signature-only") {
+        if let reason = TokenVerifier().verifySignature(token.span, realm: realm) {
+          return refuse(reason)
+        }
+        Output.answer("the signature is good; claims were not looked at\n")
+        return ExitCode.done
+      }
+      let verifier = TokenVerifier()
+      let now = Clock.realtimeMilliseconds() / 1000
+      switch verifier.verify(token.span, realm: realm, accepting: classes, nowSeconds: now) {
+      case .denied(let reason): return refuse(reason)
+      case .accepted(let facts):
+        Output.answer(describe(facts, verifier, realm, now))
+        return ExitCode.done
+      }
+    }
+  }
+
+  private static func classes(_ words: CommandWords) throws(UsageMistake) -> AcceptedClasses {
+    switch try words.one("--class") {
+    case nil, "any": return .any
+    case "access": return .access
+    case "refresh": return .refresh
+    default: throw UsageMistake(message: "--class is one of access, refresh, any")
+    }
+  }
+
+  private static func refuse(_ reason: DenialReason) -> Int32 {
+    Output.answer("refused: \(reason.name): \(Self.words(reason))\n")
+    return ExitCode.refused
+  }
+
+  private static func describe(
+    _ facts: TokenFacts, _ verifier: TokenVerifier, _ realm: Realm, _ now: Int64
+  ) -> String {
+    // The token is genuine, but its issuer may still have put anything into its texts.
+    var rows = [
+      ["verified", "\(facts.tokenClass.name) token of realm \(realm.name)"],
+      ["subject", verifier.subjectText().map { JSONText.quoted($0) } ?? "none"],
+      ["id", JSONText.quoted(verifier.tokenIdentifierText())],
+    ]
+    if facts.issuedAt != TokenFacts.unknownTime {
+      rows.append(["issued", moment(facts.issuedAt, now)])
+    }
+    rows.append(["expires", moment(facts.expiration, now)])
+    return TextTable.render(rows)
+  }
+
+  private static func moment(_ seconds: Int64, _ now: Int64) -> String {
+    "\(TimeText.moment(seconds)), \(TimeText.distance(seconds, from: now))"
+  }
+
+  /// What each reason means, for whoever holds the token.
+  private static func words(_ reason: DenialReason) -> String {
+    switch reason {
+    case .missing: "there is no token"
+    case .malformed: "not three parts of strict base64url with a JSON header and claims"
+    case .tooLarge: "longer than \(TokenVerifier.tokenBytesDefault) bytes"
+    case .unsupportedAlgorithm: "its alg is not the algorithm of any key of the realm"
+    case .unknownKey: "its kid names no key of the realm"
+    case .badSignature: "no key of the realm made its signature"
+    case .expired: "exp has passed"
+    case .notYetValid: "nbf or iat lies in the future"
+    case .lifetimeExceeded: "exp is further away than the class's lifetime allows"
+    case .wrongTokenType: "it is not of the class that was asked for"
+    case .revoked: "it was revoked"
+    case .wrongIssuer: "iss is not the realm's issuer"
+    case .wrongAudience: "aud names none of the realm's audiences"
+    case .missingClaim: "it lacks a claim"
+    case .insufficientScope: "it lacks a scope or role"
+    case .ambiguousCredentials: "there is more than one"
+    }
+  }
+}
