@@ -11,11 +11,12 @@ enum SecretCommand {
 
     """
 
-  static let commands: [(name: String, run: ([String]) -> Int32)] = [
-    ("new", SecretNewCommand.run), ("check", SecretCheckCommand.run),
+  static let commands = [
+    Subcommand(name: "new", run: SecretNewCommand.run),
+    Subcommand(name: "check", run: SecretCheckCommand.run),
   ]
 
   static func run(_ words: [String]) -> Int32 {
-    Subcommands.run("secret", help: help, commands, words)
+    Subcommand.run("secret", help: help, commands, words)
   }
 }

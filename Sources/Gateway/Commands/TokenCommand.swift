@@ -14,22 +14,25 @@ enum TokenCommand {
 
     """
 
-  static let commands: [(name: String, run: ([String]) -> Int32)] = [
-    ("inspect", TokenInspectCommand.run), ("verify", TokenVerifyCommand.run),
-    ("sign", TokenSignCommand.run),
+  static let commands = [
+    Subcommand(name: "inspect", run: TokenInspectCommand.run),
+    Subcommand(name: "verify", run: TokenVerifyCommand.run),
+    Subcommand(name: "sign", run: TokenSignCommand.run),
   ]
 
   static func run(_ words: [String]) -> Int32 {
-    Subcommands.run("token", help: help, commands, words)
+    Subcommand.run("token", help: help, commands, words)
   }
 }
 
-/// Commands that are two words long.
-enum Subcommands {
+/// A command that is two words long.
+struct Subcommand: Sendable {
+  let name: String
+  let run: @Sendable (_ arguments: [String]) -> Int32
+
   /// Hands the words behind the second word to its command.
   static func run(
-    _ name: String, help: String, _ commands: [(name: String, run: ([String]) -> Int32)],
-    _ words: [String]
+    _ name: String, help: String, _ commands: [Subcommand], _ words: [String]
   ) -> Int32 {
     if let word = words.first, let row = commands.first(where: { $0.name == word }) {
       return row.run(Array(words.dropFirst()))

@@ -124,6 +124,7 @@ enum TimeText {
   static func distance(_ seconds: Int64, from now: Int64) -> String {
     let (difference, overflow) = seconds.subtractingReportingOverflow(now)
     if overflow { return seconds < 0 ? "long ago" : "in an eternity" }
+    if difference == 0 { return "now" }
     let text = span(difference.magnitude)
     return difference >= 0 ? "in \(text)" : "\(text) ago"
   }

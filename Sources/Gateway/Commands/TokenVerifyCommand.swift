@@ -90,7 +90,7 @@ enum TokenVerifyCommand {
   private static func words(_ reason: DenialReason) -> String {
     switch reason {
     case .missing: "there is no token"
-    case .malformed: "not three parts of strict base64url with a JSON header and claims"
+    case .malformed: "not three strict parts, or claims that can't be read (exp is required)"
     case .tooLarge: "longer than \(TokenVerifier.tokenBytesDefault) bytes"
     case .unsupportedAlgorithm: "its alg is not the algorithm of any key of the realm"
     case .unknownKey: "its kid names no key of the realm"
