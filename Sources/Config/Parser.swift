@@ -123,9 +123,8 @@ struct Parser {
         report(
           "a block without a name", cursor, cursor.token.range,
           hint: "a directive's name stands before {")
-        cursor.advance()
-        _ = parseBlock(&cursor, context: nil, isFileLevel: false, depth: depth + 1)
-        if cursor.token.kind == .close { cursor.advance() }
+        // Nothing is known about what is in it.
+        _ = parseBody(&cursor, opens: nil, depth: depth)
       default:
         directives += parseDirective(
           &cursor, context: context, depth: depth, secretLine: &literalSecretLine)

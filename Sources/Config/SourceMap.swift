@@ -1,6 +1,6 @@
 // The texts that a configuration was read from, and how a place in them is named and shown.
 //
-// A place is `file:line:column`, the column counted in characters as an editor does. What must never
+// A place is `file:line:column`, the column counted in characters (Unicode scalars). What must never
 // be printed is registered here, byte range by byte range, while the text is read; every line that a
 // diagnostic shows goes through `excerpt`, so that there is one door and it is guarded. Start-up and
 // tools only; one thread.
@@ -32,8 +32,8 @@ struct SourceFile {
   let bytes: [UInt8]
   /// Offset of each line's first byte.
   let lineStarts: [Int]
-  /// Literal secrets, printed as stars. Sorted when used.
-  var masked: [ByteRange] = []
+  /// Literal secrets, printed as stars: sorted, neither overlapping nor touching.
+  private(set) var masked: [ByteRange] = []
   /// Comments, left out of printed lines: old secrets like to live there.
   var comments: [ByteRange] = []
 
@@ -45,6 +45,33 @@ struct SourceFile {
       starts.append(offset + 1)
     }
     lineStarts = starts
+  }
+
+  /// Adds a literal to those that are not printed, joined with its neighbours.
+  mutating func mask(_ range: ByteRange) {
+    guard !range.isEmpty else { return }
+    var joined = range
+    var first = masked.count
+    // Files are read front to back, so this nearly always ends at once.
+    while first > 0, masked[first - 1].upper >= range.lower { first -= 1 }
+    var last = first
+    while last < masked.count, masked[last].lower <= range.upper {
+      joined = ByteRange(
+        Swift.min(joined.lower, masked[last].lower), Swift.max(joined.upper, masked[last].upper))
+      last += 1
+    }
+    masked.replaceSubrange(first..<last, with: [joined])
+  }
+
+  /// The masked bytes around an offset; nil when it may be shown.
+  func maskedRun(at offset: Int) -> ByteRange? {
+    var low = 0
+    var high = masked.count
+    while low < high {
+      let middle = (low + high) / 2
+      if masked[middle].upper <= offset { low = middle + 1 } else { high = middle }
+    }
+    return low < masked.count && masked[low].lower <= offset ? masked[low] : nil
   }
 
   /// Index of the line that holds `offset`.
@@ -83,6 +110,11 @@ final class SourceMap {
   static let mask = "********"
   /// Characters of a line that are shown.
   static let excerptCountMaximum = 160
+  /// Bytes on either side of a place that are looked at for it, however long the line is.
+  static let excerptBytesMaximum = 4 * excerptCountMaximum
+
+  /// Where a column was last counted to, so that a long line is counted once and not once a word.
+  private var counted = (file: -1, line: 0, offset: 0, column: 1)
 
   /// Adds a file and returns its index.
   func add(name: String, bytes: [UInt8]) -> Int {
@@ -92,18 +124,30 @@ final class SourceMap {
 
   /// Names the bytes `lower ..< upper` of a file.
   func span(_ fileIndex: Int, _ lower: Int, _ upper: Int) -> SourceSpan {
-    let file = files[fileIndex]
-    let lineIndex = file.lineIndex(of: lower)
-    let before = file.bytes[
-      file.lineStarts[lineIndex]..<Swift.max(lower, file.lineStarts[lineIndex])]
+    let line = files[fileIndex].lineIndex(of: lower)
     return SourceSpan(
-      file: file.name, fileIndex: fileIndex, range: ByteRange(lower, upper), line: lineIndex + 1,
-      column: String(decoding: before, as: UTF8.self).count + 1)
+      file: files[fileIndex].name, fileIndex: fileIndex, range: ByteRange(lower, upper),
+      line: line + 1, column: column(fileIndex, line, lower))
+  }
+
+  private func column(_ fileIndex: Int, _ line: Int, _ offset: Int) -> Int {
+    var from = (offset: files[fileIndex].lineStarts[line], column: 1)
+    if counted.file == fileIndex, counted.line == line, counted.offset <= offset {
+      from = (counted.offset, counted.column)
+    }
+    var column = from.column
+    // Every byte but a continuation byte begins a scalar.
+    for index in from.offset..<Swift.max(offset, from.offset)
+    where files[fileIndex].bytes[index] & 0xC0 != 0x80 {
+      column += 1
+    }
+    counted = (fileIndex, line, offset, column)
+    return column
   }
 
   /// Forbids a literal to be printed.
   func mask(_ fileIndex: Int, _ range: ByteRange) {
-    files[fileIndex].masked.append(range)
+    files[fileIndex].mask(range)
   }
 
   /// Leaves a comment out of printed lines.
@@ -116,28 +160,39 @@ final class SourceMap {
     shown(files[fileIndex], range.lower, range.upper)
   }
 
-  /// The line that a span begins on, with the caret's place in it.
+  /// The line that a span begins on, with the caret's place in it; of a long line, what is around it.
   func excerpt(_ span: SourceSpan) -> SourceExcerpt {
     let file = files[span.fileIndex]
-    let lower = file.lineBounds(span.line - 1).lower
-    var upper = file.lineBounds(span.line - 1).upper
+    var (lower, upper) = file.lineBounds(span.line - 1)
     for comment in file.comments where comment.lower >= lower && comment.lower <= upper {
       upper = comment.lower
     }
     while upper > lower, file.bytes[upper - 1] == UInt8(ascii: " ") { upper -= 1 }
     var start = Swift.max(lower, span.range.lower)
-    var end = Swift.max(start, Swift.min(span.range.upper, upper))
+    var end = Swift.max(start, Swift.min(span.range.upper, upper, start + Self.excerptBytesMaximum))
     // A place within a secret is shown as the whole of it.
-    if let run = maskedRun(file, at: start) { start = Swift.max(lower, run.lower) }
-    if end > start, let run = maskedRun(file, at: end - 1) { end = Swift.min(upper, run.upper) }
+    if let run = file.maskedRun(at: start) { start = Swift.max(lower, run.lower) }
+    if end > start, let run = file.maskedRun(at: end - 1) { end = Swift.min(upper, run.upper) }
+    let lineStart = lower
+    lower = cut(file, Swift.max(lower, start - Self.excerptBytesMaximum), down: true)
+    upper = cut(file, Swift.min(upper, end + Self.excerptBytesMaximum), down: false)
     let before = shown(file, lower, start)
     let marked = shown(file, start, end)
     let after = shown(file, end, Swift.max(end, upper))
     var excerpt = SourceExcerpt(
       text: before + marked + after, caretColumn: before.count,
       caretCount: Swift.max(1, marked.count))
-    if excerpt.text.count > Self.excerptCountMaximum { shorten(&excerpt) }
+    if excerpt.text.count > Self.excerptCountMaximum || lower > lineStart { shorten(&excerpt) }
     return excerpt
+  }
+
+  /// Moves an offset to the beginning of a scalar.
+  private func cut(_ file: SourceFile, _ offset: Int, down: Bool) -> Int {
+    var offset = offset
+    while offset > 0, offset < file.bytes.count, file.bytes[offset] & 0xC0 == 0x80 {
+      offset += down ? -1 : 1
+    }
+    return offset
   }
 
   /// Cuts a long line to a window that holds the caret.
@@ -155,7 +210,7 @@ final class SourceMap {
     var out: [UInt8] = []
     var offset = lower
     while offset < upper {
-      if let run = maskedRun(file, at: offset) {
+      if let run = file.maskedRun(at: offset) {
         out += Array(Self.mask.utf8)
         offset = run.upper
         continue
@@ -166,20 +221,5 @@ final class SourceMap {
       offset += 1
     }
     return String(decoding: out, as: UTF8.self)
-  }
-
-  /// The masked bytes around an offset, touching and overlapping ranges together; nil when it may be
-  /// shown.
-  private func maskedRun(_ file: SourceFile, at offset: Int) -> ByteRange? {
-    guard var run = file.masked.first(where: { $0.lower <= offset && offset < $0.upper }) else {
-      return nil
-    }
-    while let wider = file.masked.first(where: {
-      $0.lower <= run.upper && $0.upper >= run.lower
-        && ($0.lower < run.lower || $0.upper > run.upper)
-    }) {
-      run = ByteRange(Swift.min(run.lower, wider.lower), Swift.max(run.upper, wider.upper))
-    }
-    return run
   }
 }

@@ -147,7 +147,7 @@ private let sample = """
 @Test func everyChangedByteIsReadWithoutTrap() {
   let bytes = Array(sample.utf8)
   for offset in bytes.indices {
-    for byte in Array("{;\"\\$ ".utf8) + [0xFF] {
+    for byte in Array("{\"; ".utf8) + [0xFF] {
       var changed = bytes
       changed[offset] = byte
       let log = DiagnosticLog()
@@ -173,4 +173,10 @@ private let sample = """
   for block in Block.allCases {
     #expect(Schema.rules(in: block).count > 1, "\(block.name) holds nothing")
   }
+}
+
+@Test(arguments: ["{", "a {", "group /a {\n", "}", ";", "\"", "${", "include gateway.conf;"])
+func manyOfAnythingEnd(_ text: String) {
+  let log = load(["gateway.conf": String(repeating: text, count: 10_000)]).log
+  #expect(log.hasErrors)
 }
