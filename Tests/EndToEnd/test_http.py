@@ -61,6 +61,7 @@ def test_forwarded_headers_are_the_gateways_own(gateway, recorder):
         ("Forwarded", "for=6.6.6.6"),
         ("X-Real-IP", "6.6.6.6"),
         ("X-Request-Id", "evil-request"),
+        ("x_request_id", "evil-request"),
     ]
     assert edge.get("/", headers=[("Host", "shop.example"), *forged]).status == 200
     assert lines_named(backend.head, "X-Forwarded-For") == ["127.0.0.1"]
@@ -313,8 +314,7 @@ def test_trailers_pass_except_those_that_claim_identity(gateway, recorder):
             render("POST", "/", [("Transfer-Encoding", "chunked"), ("Trailer", "X-Check")])
             + chunked(
                 b"abc",
-                trailers=b"X-Check: 1\r\nX-User-Id: forged\r\nx_user_id: forged\r\n"
-                b"X-Forwarded-For: 6.6.6.6\r\n",
+                trailers=b"X-Check: 1\r\nX-User-Id: forged\r\nx_user_id: forged\r\n",
             )
         )
         answer = client.read_response("POST")
@@ -323,17 +323,31 @@ def test_trailers_pass_except_those_that_claim_identity(gateway, recorder):
     assert answer.trailers == [("X-Sum", "42")]
 
 
-def test_framing_fields_in_trailers_are_not_forwarded(gateway, recorder):
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Content-Length: 99",
+        b"Transfer-Encoding: gzip",
+        b"Host: evil.example",
+        b"Authorization: Bearer evil",
+        b"Cookie: evil=1",
+        b"X-Forwarded-For: 6.6.6.6",
+        b"x_forwarded_for: 6.6.6.6",
+        b"Connection: evil",
+        b"X-Request-Id: evil",
+    ],
+)
+def test_trailers_that_a_head_alone_may_carry_are_never_forwarded(gateway, recorder, line):
+    """Stripped or refused: a backend that merges trailers into the head would act on them."""
     backend = recorder(by_path)
     edge = gateway(config.open_to(backend.address))
     with edge.connect() as client:
         client.send(render("POST", "/", [("Transfer-Encoding", "chunked")]))
-        client.send(chunked(b"abc", trailers=b"Content-Length: 99\r\nHost: evil.example\r\n"))
+        client.send(chunked(b"abc", trailers=line + b"\r\n"))
         answer = client.read_response("POST")
     assert answer.status in (200, 400)
-    if backend.peers:
-        assert b"99" not in backend.peers[0].received
-        assert b"evil.example" not in backend.peers[0].received
+    for peer in backend.peers:
+        assert line.split(b": ")[1] not in peer.received
 
 
 def test_head_has_no_body_and_the_connection_goes_on(gateway, recorder):
