@@ -7,6 +7,12 @@ let settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
   .strictMemorySafety(),
   .treatAllWarnings(as: .error),
+  // Release only. Run-time exclusivity checks cost 30 % of a request's instructions; debug builds
+  // keep them, and every unit suite runs with them. Inlining across targets saves another 6 %.
+  // Bounds checks stay on in both.
+  .unsafeFlags(
+    ["-enforce-exclusivity=unchecked", "-cross-module-optimization"],
+    .when(configuration: .release)),
 ]
 
 /// `Bytes` alone vends spans from its own storage, which needs the experimental feature;

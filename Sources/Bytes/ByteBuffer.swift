@@ -172,15 +172,38 @@ public struct ByteBuffer: ~Copyable {
     append(digits.span.extracting(first..<20))
   }
 
-  /// Appends a number as lower-case hexadecimal digits, without leading zeros unless `width` asks.
+  /// Appends a number as lower-case hexadecimal digits, without leading zeros unless `width` (at
+  /// most 16) asks.
   public mutating func append(hexadecimal number: UInt64, width: Int = 1) {
-    let significant = Swift.max(1, (64 - number.leadingZeroBitCount + 3) / 4)
-    var shift = (Swift.min(16, Swift.max(significant, width)) - 1) * 4
-    while shift >= 0 {
-      let digit = UInt8(truncatingIfNeeded: (number >> UInt64(shift)) & 15)
-      append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-      shift -= 4
+    let significant = (64 - number.leadingZeroBitCount + 3) / 4
+    let count = Swift.min(16, Swift.max(significant, width, 1))
+    guard count <= capacity - writerIndex, let base = unsafe base else {
+      return overflowed = true
     }
+    let high = Self.hexadecimalDigits(UInt32(truncatingIfNeeded: number >> 32))
+    let low = Self.hexadecimalDigits(UInt32(truncatingIfNeeded: number))
+    var position = 16 - count
+    while position < 16 {
+      let word = position < 8 ? high : low
+      let shift = UInt64(7 - position & 7) * 8
+      // writerIndex < capacity: count bytes were checked to fit.
+      unsafe base.storeBytes(
+        of: UInt8(truncatingIfNeeded: word >> shift), toByteOffset: writerIndex, as: UInt8.self)
+      writerIndex += 1
+      position += 1
+    }
+  }
+
+  /// The eight digits of a number as ASCII, the first in the highest byte: all at once, because
+  /// every request is given an id.
+  private static func hexadecimalDigits(_ number: UInt32) -> UInt64 {
+    var digits = UInt64(number)
+    digits = (digits << 16 | digits) & 0x0000_ffff_0000_ffff
+    digits = (digits << 8 | digits) & 0x00ff_00ff_00ff_00ff
+    digits = (digits << 4 | digits) & 0x0f0f_0f0f_0f0f_0f0f
+    // A byte of 10 and more carries into its bit 4 when 6 is added: those become letters.
+    let letters = (digits + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+    return digits + 0x3030_3030_3030_3030 + letters * 39
   }
 
   @unsafe

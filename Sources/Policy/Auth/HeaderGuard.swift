@@ -15,7 +15,7 @@ import HTTPWire
 import Tokens
 
 /// The guarded field names.
-public struct HeaderGuard: Sendable {
+public final class HeaderGuard: Sendable {
   /// Names that CGI and WSGI servers make of the request itself (RFC 3875 §4.1; gunicorn#2650 moved
   /// the path by `SCRIPT_NAME`), `Proxy` (httpoxy), and the address fields of proxies.
   private static let reserved = [
@@ -45,6 +45,8 @@ public struct HeaderGuard: Sendable {
   }
 
   private let rows: [Row]
+  /// The hash of each row's name.
+  private let hashes: [Int]
   private let prefix: [UInt8]
   /// Bit n is set when the known name with raw value n is guarded in no configuration of this set.
   private let neverGuarded: UInt64
@@ -92,6 +94,7 @@ public struct HeaderGuard: Sendable {
     }
     prefix = Array(Self.reservedPrefix.utf8)
     self.rows = rows
+    hashes = rows.map { Self.hash($0.folded.span) }
     self.lengths = lengths
     self.slots = slots
   }
@@ -99,15 +102,22 @@ public struct HeaderGuard: Sendable {
   /// True when a field of this name must not be forwarded from a client, in a head or a trailer.
   public func isGuarded(name: Span<UInt8>) -> Bool {
     if name.count >= prefix.count, name[0] | 0x20 == prefix[0],
-      Self.isFolding(name.slice(from: 0, to: prefix.count), prefix.span)
+      Self.isFolding(name.slice(from: 0, to: prefix.count), prefix)
     {
       return true
     }
     guard lengths & 1 << UInt64(min(name.count, 63)) != 0 else { return false }
-    var slot = Self.hash(name) & (slots.count - 1)
+    let hash = Self.hash(name)
+    var slot = hash & (slots.count - 1)
     while slots[slot] >= 0 {
-      let row = rows[Int(slots[slot])]
-      if Self.isFolding(name, row.folded.span) {
+      // Another name in this slot is told by its hash, without touching its row.
+      let index = Int(slots[slot])
+      guard hashes[index] == hash else {
+        slot = (slot + 1) & (slots.count - 1)
+        continue
+      }
+      let row = rows[index]
+      if Self.isFolding(name, row.folded) {
         return row.proper.isEmpty || !name.equalsIgnoringCase(row.proper.span)
       }
       slot = (slot + 1) & (slots.count - 1)
@@ -138,7 +148,7 @@ public struct HeaderGuard: Sendable {
     return Int(truncatingIfNeeded: (value ^ value >> 31) & 0x7fff_ffff)
   }
 
-  private static func isFolding(_ name: Span<UInt8>, _ folded: Span<UInt8>) -> Bool {
+  private static func isFolding(_ name: Span<UInt8>, _ folded: [UInt8]) -> Bool {
     guard name.count == folded.count else { return false }
     for index in 0..<name.count where fold(name[index]) != folded[index] { return false }
     return true

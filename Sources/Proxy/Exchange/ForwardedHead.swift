@@ -53,9 +53,11 @@ enum ForwardedHead {
       output.append("Host: ")
       output.append(text: worker.snapshot.settings.upstreams[upstream].upstreamHost ?? "")
       output.append("\r\n")
-    } else if head.authority.isEmpty {
+    } else if !head.has(.host) {
       // HTTP/1.0 may lack a Host; an HTTP/1.1 request must not (RFC 9112 §3.2).
-      output.append("Host:\r\n")
+      output.append("Host: ")
+      output.append(bytes, head.authority)
+      output.append("\r\n")
     }
     var runStart = 0
     var runEnd = 0
@@ -63,7 +65,8 @@ enum ForwardedHead {
       let field = head.field(at: index)
       let isKept: Bool
       switch field.id {
-      case .contentLength, .transferEncoding, .expect: isKept = false
+      // A client may not name its own request: the id in the log would be its choice.
+      case .contentLength, .transferEncoding, .expect, .xRequestID: isKept = false
       case .host: isKept = !replacesHost
       case .cookie:
         // Cookies may hold tokens that the route does not read: the policy writes what is left.
