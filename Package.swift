@@ -102,6 +102,7 @@ let package = Package(
     tests("HTTPWire", ["Bytes"]),
     tests("Tokens", ["Bytes", "Crypto", "JSON"]),
     tests("Redis", ["Bytes"]),
+    tests("Fetch", ["Bytes", "EventLoop", "HTTPWire"]),
     tests("Policy", ["Bytes", "HTTPWire", "Tokens", "Crypto", "JSON"]),
     tests("Proxy", ["Bytes", "HTTPWire", "Policy", "EventLoop", "Transport"]),
     tests(
