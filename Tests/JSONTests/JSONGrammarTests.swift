@@ -225,6 +225,14 @@ import Testing
     }
   }
 
+  @Test func objectsOfOneTextMayHaveTheSameNames() {
+    // Enough names in one table that some walks pass the same name of another object.
+    let object = "{" + (0..<20).map { "\"n\($0)\":0" }.joined(separator: ",") + "}"
+    let text = "[" + Array(repeating: object, count: 20).joined(separator: ",") + "]"
+    let document = JSONDocument(nodeMaximum: 1024)
+    for _ in 0..<3 { #expect(parse(document, text) == .valid) }
+  }
+
   @Test func findsADuplicateAtEveryDistance() {
     let document = JSONDocument()
     for count in 1...40 {

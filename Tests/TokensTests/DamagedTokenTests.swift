@@ -46,6 +46,10 @@ import Tokens
     Row("a dot before", "." + good, .malformed),
     // apisix#9809: a JWE took an unverified branch.
     Row("five parts, JWE", good + ".AAAA.AAAA", .malformed),
+    Row(
+      "five parts, key wrapping", TokenForge.encode("{\"alg\":\"RSA-OAEP\"}") + ".a.b.c.d",
+      .malformed),
+    Row("four parts, alg none", TokenForge.encode("{\"alg\":\"none\"}") + ".e30.a.b", .malformed),
     Row("five empty parts", "....", .malformed),
     // CVE-2025-30204: splitting millions of dots.
     Row("a million dots", String(repeating: ".", count: 1_000_000), .tooLarge),

@@ -189,6 +189,22 @@ import Tokens
     }
   }
 
+  @Test func aKeyOnlyServesItsOwnAlgorithm() throws {
+    let long = String(repeating: "0123456789", count: 7)
+    let realm = try TokenForge.realm(refresh: long) { $0.refresh?.algorithm = .hs512 }
+    let verifier = TokenVerifier()
+    let payload = "{\"exp\":1700000900}"
+    let genuine = TokenForge.sign(
+      header: "{\"alg\":\"HS512\"}", payload, secret: long, algorithm: .hs512)
+    #expect(verifier.refusal(genuine, realm, .refresh) == nil)
+    // Signed with the refresh key as it is meant, but naming the access key's algorithm.
+    let renamed = TokenForge.sign(
+      header: "{\"alg\":\"HS256\"}", payload, secret: long, algorithm: .hs512)
+    #expect(verifier.refusal(renamed, realm, .any) == .badSignature)
+    let mixed = TokenForge.sign(header: "{\"alg\":\"HS256\"}", payload, secret: long)
+    #expect(verifier.refusal(mixed, realm, .any) == .badSignature)
+  }
+
   @Test func checksTheSignatureAlone() throws {
     let realm = try TokenForge.realm()
     func check(_ token: String) -> DenialReason? {

@@ -46,6 +46,16 @@ import Tokens
     #expect(forged.hashTokenIdentifier(Self.key) != victim.hashTokenIdentifier(Self.key))
   }
 
+  @Test func kindsOfOneValueHashDifferently() {
+    let bytes = [UInt8](repeating: 0x61, count: 32)
+    let hashes = [
+      TokenIdentifier.hash(jti: bytes.span, Self.key),
+      TokenIdentifier.hash(digest: bytes.span, Self.key),
+      TokenIdentifier.hash(subject: bytes.span, Self.key),
+    ]
+    #expect(Set(hashes).count == 3)
+  }
+
   @Test func hashesTheSigningInputAsPublished() throws {
     // printf '%s' "$HEADER.$PAYLOAD" | sha256sum, for {"alg":"HS256"} and {"exp":1700000900}.
     let verifier = TokenVerifier()
