@@ -6,6 +6,8 @@ so a figure is for comparing with another of the same kind, not for adding up wi
 """
 
 import argparse
+import re
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -36,6 +38,32 @@ def count(run, options, job, folder, material, origin_port) -> tuple:
     raise SystemExit(f"no total in callgrind's file:\n{(proxy.folder / 'output').read_text()}")
 
 
+def functions(file: Path) -> dict:
+    """Instructions by function of one run."""
+    text = subprocess.run(
+        ["callgrind_annotate", "--auto=no", "--threshold=100", file],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    row = re.compile(r"^\s*([\d,]+) \([ \d.]+%\)\s+[^:]*:(\S.*?)(?: \[.*\])?$", re.MULTILINE)
+    return {name: int(number.replace(",", "")) for number, name in row.findall(text)}
+
+
+def show_top(few: dict, many: dict, options):
+    """The functions that a request costs most in, themselves alone."""
+    costs = [
+        ((number - few.get(name, 0)) / (options.many - options.few), name)
+        for name, number in many.items()
+        if name != "function"  # the table's own heading
+    ]
+    lines = [f"{cost:8.0f}  {name}" for cost, name in sorted(costs, reverse=True)[: options.top]]
+    shown = subprocess.run(
+        ["swift", "demangle", "--compact"], input="\n".join(lines), capture_output=True, text=True
+    )
+    print(shown.stdout or "\n".join(lines))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--job", choices=["plain", "auth"], default="auth")
@@ -45,10 +73,13 @@ def main():
     parser.add_argument("--tools", required=True)
     parser.add_argument("--gateway", required=True)
     options = parser.parse_args()
-    peers.Gateway.binary = options.gateway
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        # Debian 12's valgrind cannot read the debug information of this compiler; names stay.
+        peers.Gateway.binary = folder / "gateway"
+        strip = ["strip", "--strip-debug", "-o", peers.Gateway.binary, options.gateway]
+        subprocess.run(strip, check=True)
         material = Material(folder)
         with peers.listening_socket() as listener:
             origin = peers.spawn(
@@ -58,8 +89,8 @@ def main():
             )
             port = listener.getsockname()[1]
         try:
-            few, _ = count(0, options, options.job, folder, material, port)
-            many, result = count(1, options, options.job, folder, material, port)
+            few, few_file = count(0, options, options.job, folder, material, port)
+            many, many_file = count(1, options, options.job, folder, material, port)
         finally:
             origin.kill()
             origin.wait()
@@ -67,13 +98,7 @@ def main():
         print(f"{options.job}: {each:.0f} instructions per request")
         print(f"  ({few} for {options.few} requests, {many} for {options.many})")
         if options.top:
-            import subprocess
-
-            text = subprocess.run(
-                ["callgrind_annotate", "--auto=no", str(result)], capture_output=True, text=True
-            ).stdout
-            rows = [line for line in text.splitlines() if ":" in line and "%" in line]
-            print("\n".join(rows[1 : options.top + 1]))
+            show_top(functions(few_file), functions(many_file), options)
 
 
 if __name__ == "__main__":
