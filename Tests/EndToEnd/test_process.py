@@ -60,9 +60,13 @@ def test_port_0_is_resolved_once_and_shared_by_the_workers(gateway, recorder):
 def test_one_worker_for_each_core(gateway, recorder):
     text = config.open_to(recorder().address).replace("workers 2;", "workers auto;")
     edge = gateway(text)
-    threads = Path(f"/proc/{edge.process.pid}/task").iterdir()
-    names = [(thread / "comm").read_text().strip() for thread in threads]
-    assert sum(name.startswith("worker") for name in names) == len(os.sched_getaffinity(0)), names
+    wanted = len(os.sched_getaffinity(0))
+
+    def workers() -> int:
+        threads = Path(f"/proc/{edge.process.pid}/task").iterdir()
+        return sum((thread / "comm").read_text().startswith("worker") for thread in threads)
+
+    wait_until(lambda: workers() == wanted, f"{wanted} threads are named worker")
     assert edge.get("/").status == 200
 
 
