@@ -150,6 +150,7 @@ public struct ByteBuffer: ~Copyable {
 
   /// Appends the UTF-8 bytes of a string: start-up and cold paths.
   public mutating func append(text: String) {
+    guard text.utf8.count <= writableCount else { return overflowed = true }
     for byte in text.utf8 { append(byte) }
   }
 
@@ -160,7 +161,7 @@ public struct ByteBuffer: ~Copyable {
 
   /// Appends a whole number in decimal digits.
   public mutating func append(decimal number: Int) {
-    if number < 0 { append(UInt8(ascii: "-")) }
+    // The 19 digits of the largest magnitude and a sign.
     var digits = InlineArray<20, UInt8>(repeating: 0)
     var rest = number.magnitude
     var first = 20
@@ -169,6 +170,10 @@ public struct ByteBuffer: ~Copyable {
       digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
       rest /= 10
     } while rest > 0
+    if number < 0 {
+      first -= 1
+      digits[first] = UInt8(ascii: "-")
+    }
     append(digits.span.extracting(first..<20))
   }
 
@@ -176,26 +181,27 @@ public struct ByteBuffer: ~Copyable {
   /// most 16) asks.
   public mutating func append(hexadecimal number: UInt64, width: Int = 1) {
     let significant = (64 - number.leadingZeroBitCount + 3) / 4
-    let count = Swift.min(16, Swift.max(significant, width, 1))
-    guard count <= capacity - writerIndex, let base = unsafe base else {
-      return overflowed = true
-    }
-    let high = Self.hexadecimalDigits(UInt32(truncatingIfNeeded: number >> 32))
-    let low = Self.hexadecimalDigits(UInt32(truncatingIfNeeded: number))
-    var position = 16 - count
-    while position < 16 {
-      let word = position < 8 ? high : low
-      let shift = UInt64(7 - position & 7) * 8
-      // writerIndex < capacity: count bytes were checked to fit.
-      unsafe base.storeBytes(
-        of: UInt8(truncatingIfNeeded: word >> shift), toByteOffset: writerIndex, as: UInt8.self)
-      writerIndex += 1
-      position += 1
+    var shift = (Swift.min(16, Swift.max(significant, width, 1)) - 1) * 4
+    while shift >= 0 {
+      let digit = UInt8(truncatingIfNeeded: (number >> UInt64(shift)) & 15)
+      append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+      shift -= 4
     }
   }
 
-  /// The eight digits of a number as ASCII, the first in the highest byte: all at once, because
-  /// every request is given an id.
+  /// Appends all sixteen lower-case hexadecimal digits of a number, eight at a time: every request is
+  /// given an id of two such numbers.
+  public mutating func append(allHexadecimalDigitsOf number: UInt64) {
+    guard capacity - writerIndex >= 16, let base = unsafe base else { return overflowed = true }
+    let high = Self.hexadecimalDigits(UInt32(truncatingIfNeeded: number >> 32))
+    let low = Self.hexadecimalDigits(UInt32(truncatingIfNeeded: number))
+    // writerIndex + 16 <= capacity was just checked.
+    unsafe base.storeBytes(of: high.bigEndian, toByteOffset: writerIndex, as: UInt64.self)
+    unsafe base.storeBytes(of: low.bigEndian, toByteOffset: writerIndex + 8, as: UInt64.self)
+    writerIndex += 16
+  }
+
+  /// The eight digits of a number as ASCII, the first in the highest byte.
   private static func hexadecimalDigits(_ number: UInt32) -> UInt64 {
     var digits = UInt64(number)
     digits = (digits << 16 | digits) & 0x0000_ffff_0000_ffff

@@ -12,7 +12,9 @@ extension Exchange {
   /// Moves the answer from the upstream to the client, as far as both let it.
   func relayResponse(_ worker: Worker, _ client: ClientConnection) -> Progress {
     var turns = 0
-    while let connection = upstream {
+    // One reference for the whole turn; a retry puts another connection in its place.
+    guard let connection = upstream else { return .waiting }
+    while upstream === connection {
       turns += 1
       guard turns < Worker.turnMaximum else {
         worker.queue(client)

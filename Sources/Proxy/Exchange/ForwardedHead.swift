@@ -46,7 +46,7 @@ enum ForwardedHead {
     _ exchange: Exchange, _ worker: Worker, _ bytes: Span<UInt8>, to output: inout ByteBuffer
   ) {
     let head = exchange.head
-    let set = worker.snapshot.policy
+    let headerGuard = worker.snapshot.policy.headerGuard
     let upstream = exchange.traffic(worker).upstream
     let replacesHost = worker.snapshot.upstreams[upstream].replacesHost
     if replacesHost {
@@ -75,7 +75,7 @@ enum ForwardedHead {
       default:
         isKept =
           !field.isHopByHop
-          && !set.headerGuard.isGuarded(field, bytes: bytes)
+          && !headerGuard.isGuarded(field, bytes: bytes)
       }
       guard isKept else { continue }
       if field.line.lower == runEnd {
@@ -94,15 +94,16 @@ enum ForwardedHead {
     _ exchange: Exchange, _ client: ClientConnection, _ bytes: Span<UInt8>,
     to output: inout ByteBuffer
   ) {
+    // Few long literals instead of many short ones: each append is a call.
     output.append("X-Forwarded-For: ")
     client.peer.appendIP(to: &output)
-    output.append("\r\nX-Forwarded-Proto: http\r\n")
-    if !exchange.head.authority.isEmpty {
-      output.append("X-Forwarded-Host: ")
+    if exchange.head.authority.isEmpty {
+      output.append("\r\nX-Forwarded-Proto: http\r\nX-Request-Id: ")
+    } else {
+      output.append("\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: ")
       output.append(bytes, exchange.head.authority)
-      output.append("\r\n")
+      output.append("\r\nX-Request-Id: ")
     }
-    output.append("X-Request-Id: ")
     exchange.requestID.append(to: &output)
     output.append("\r\n")
     exchange.policy.appendIdentity(to: &output)

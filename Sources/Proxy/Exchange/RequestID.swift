@@ -12,8 +12,8 @@ struct RequestID: Sendable {
 
   /// Appends 32 lower-case hexadecimal digits.
   func append(to buffer: inout ByteBuffer) {
-    buffer.append(hexadecimal: high, width: 16)
-    buffer.append(hexadecimal: low, width: 16)
+    buffer.append(allHexadecimalDigitsOf: high)
+    buffer.append(allHexadecimalDigitsOf: low)
   }
 }
 
