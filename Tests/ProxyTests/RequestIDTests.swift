@@ -8,10 +8,13 @@ import Testing
     var buffer = ByteBuffer(capacity: 32)
     RequestID(high: 0x0123_4567_89ab_cdef, low: 0x000f_a000_0000_0009).append(to: &buffer)
     #expect(String(lossy: buffer.readable) == "0123456789abcdef000fa00000000009")
-    #expect(!buffer.overflowed)
+    let hasFitted = !buffer.overflowed
+    #expect(hasFitted)
     var small = ByteBuffer(capacity: 31)
     RequestID(high: 1, low: 2).append(to: &small)
-    #expect(small.overflowed && small.readableCount == 16)
+    let overflowed = small.overflowed
+    let count = small.readableCount
+    #expect(overflowed && count == 16)
   }
 
   @Test func namesNoTwoRequestsAlike() {
