@@ -15,7 +15,7 @@ private func withJournalPath(_ body: (String) throws -> Void) throws {
 }
 
 private func entry(_ value: String, expiry: Int64 = 1000) -> RevocationEntry {
-  RevocationEntry(kind: .token, realm: "main", value: value, time: 10, expiry: expiry)
+  RevocationEntry(kind: .token, realm: "main", value: "jti:" + value, time: 10, expiry: expiry)
 }
 
 private func line(_ record: RevocationRecord) -> [UInt8] {
@@ -66,8 +66,8 @@ private func nextBatch(_ control: Mailbox<ControlMessage>) throws -> (UInt64, Bo
       first.journal.append(
         line(.revoke(entry("gone", expiry: 99))) + line(.revoke(entry("kept", expiry: 101)))
           + line(.revoke(entry("lifted"))) + line(.revoke(entry("again")))
-          + line(.lift(kind: .token, realm: "main", value: "lifted"))
-          + line(.lift(kind: .token, realm: "main", value: "again"))
+          + line(.lift(kind: .token, realm: "main", value: "jti:lifted"))
+          + line(.lift(kind: .token, realm: "main", value: "jti:again"))
           + line(.revoke(entry("again", expiry: 500))), batch: 1)
       _ = try nextBatch(control)
       let second = try Journal.open(path: path, sync: .always, control: control, nowSeconds: 100)
