@@ -10,8 +10,6 @@ import Tokens
 
 /// Loads the revocation table at start.
 struct Blocklist {
-  /// How long an entry is kept when no lifetime is configured: 400 days (DESIGN §5.5).
-  static let keptSecondsDefault: Int64 = 400 * 86_400
   /// Largest imported file.
   static let importBytesMaximum = 1 << 30
   /// Longest token id in an imported file.
@@ -48,7 +46,6 @@ struct Blocklist {
 
   /// Blocks the token ids of every imported file in every realm of the blocklist.
   func importFiles() throws(BootFault) {
-    let expiry = nowSeconds + longestLifetime
     for path in settings.importPaths {
       let bytes: [UInt8]
       do throws(SystemError) {
@@ -56,13 +53,12 @@ struct Blocklist {
       } catch {
         throw .importFile(path: path, reason: error.reason)
       }
-      try importLines(bytes.span, path: path, expiry: expiry)
+      try importLines(bytes.span, path: path)
     }
   }
 
-  private func importLines(
-    _ bytes: Span<UInt8>, path: String, expiry: Int64
-  ) throws(BootFault) {
+  /// A line that is no token id stops the start: skipping it would forget a revocation.
+  private func importLines(_ bytes: Span<UInt8>, path: String) throws(BootFault) {
     var start = 0
     var number = 0
     while start < bytes.count {
@@ -76,11 +72,9 @@ struct Blocklist {
         throw .importFile(
           path: path, reason: "line \(number) is not a token id: one printable jti a line")
       }
+      let text = "jti:" + String(lossy: identifier)
       for index in settings.realmIndices {
-        try apply(
-          RevocationEntry(
-            kind: .token, realm: realms[index].name, value: "jti:" + String(lossy: identifier),
-            time: nowSeconds, expiry: expiry))
+        try apply(.token(identifier: text, realm: realms[index], nowSeconds: nowSeconds))
       }
     }
   }
@@ -89,18 +83,6 @@ struct Blocklist {
     guard table.apply(entry, nowSeconds: nowSeconds) else {
       throw .blocklistFull(count: table.count)
     }
-  }
-
-  /// The longest time that a token of these realms can live after now.
-  private var longestLifetime: Int64 {
-    var longest: Int64 = 0
-    for index in settings.realmIndices {
-      guard let lifetime = realms[index].longestLifetimeSeconds else {
-        return Blocklist.keptSecondsDefault
-      }
-      longest = max(longest, lifetime)
-    }
-    return longest == 0 ? Blocklist.keptSecondsDefault : longest
   }
 
   private func trimmed(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> ByteRange {

@@ -58,9 +58,11 @@ extension RevocationEntry {
   /// How long an entry is kept when no lifetime is configured, in seconds.
   public static let keptSecondsWithoutLifetime: Int64 = 400 * 86_400
 
-  /// When nothing that stands at `time` in `realm` can be valid any more: the longest lifetime later.
+  /// When nothing that stands at `time` in `realm` can be valid any more: the longest lifetime later,
+  /// and the leeway twice, because it stretches both how far `exp` may be away and how long a token
+  /// is taken after it.
   public static func expiry(realm: Realm, time: Int64) -> Int64 {
-    time + (realm.longestLifetimeSeconds ?? keptSecondsWithoutLifetime) + realm.leewaySeconds
+    time + (realm.longestLifetimeSeconds ?? keptSecondsWithoutLifetime) + 2 * realm.leewaySeconds
   }
 
   /// A revocation of one token. `identifier` is its id as `TokenVerifier.tokenIdentifierText()`
