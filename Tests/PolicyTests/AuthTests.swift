@@ -240,7 +240,8 @@ import Tokens
 
   @Test func logoutLearnsBothCookies() throws {
     let world = try Self.cookieWorld()
-    let both = "Cookie: access_token_cookie=\(Forge.access()); refresh_token_cookie=\(Forge.refresh())"
+    let both =
+      "Cookie: access_token_cookie=\(Forge.access()); refresh_token_cookie=\(Forge.refresh())"
     #expect(world.verdict("POST /logout HTTP/1.1\n\(both)\nContent-Length: 0") == "route 2")
     guard case .revoke(let entries) = world.answered(200) else {
       Issue.record("nothing learned")

@@ -34,14 +34,20 @@ import Tokens
     ("JSON", json, "{\"refreshToken\":\"\(refresh)\"}", "route 0"),
     ("JSON, the other name", json, "{\"refresh_token\":\"\(refresh)\"}", "route 0"),
     ("JSON with charset", json + "; charset=utf-8", "{\"refreshToken\":\"\(refresh)\"}", "route 0"),
-    ("JSON by suffix", "Content-Type: application/x+json", "{\"refreshToken\":\"\(refresh)\"}",
-      "route 0"),
+    (
+      "JSON by suffix", "Content-Type: application/x+json", "{\"refreshToken\":\"\(refresh)\"}",
+      "route 0"
+    ),
     ("escapes", json, "{\"refresh\\u0054oken\":\"\\u0065\(refresh.dropFirst())\"}", "route 0"),
-    ("both names, one token", json,
-      "{\"refreshToken\":\"\(refresh)\",\"refresh_token\":\"\(refresh)\"}", "route 0"),
-    ("both names, two tokens", json,
+    (
+      "both names, one token", json,
+      "{\"refreshToken\":\"\(refresh)\",\"refresh_token\":\"\(refresh)\"}", "route 0"
+    ),
+    (
+      "both names, two tokens", json,
       "{\"refreshToken\":\"\(refresh)\",\"refresh_token\":\"\(access)\"}",
-      "400 ambiguous_credentials"),
+      "400 ambiguous_credentials"
+    ),
     ("access token", json, "{\"refreshToken\":\"\(access)\"}", "401 wrong_token_type"),
     ("null", json, "{\"refreshToken\":null}", "401 missing"),
     ("empty", json, "{\"refreshToken\":\"\"}", "401 missing"),
@@ -49,14 +55,18 @@ import Tokens
     ("no member", json, "{}", "401 missing"),
     ("not at the top", json, "{\"a\":{\"refreshToken\":\"\(refresh)\"}}", "401 missing"),
     ("an array", json, "[\"refreshToken\",\"\(refresh)\"]", "401 missing"),
-    ("twice", json, "{\"refreshToken\":\"\(refresh)\",\"refreshToken\":\"x\"}",
-      "400 body_unreadable"),
+    (
+      "twice", json, "{\"refreshToken\":\"\(refresh)\",\"refreshToken\":\"x\"}",
+      "400 body_unreadable"
+    ),
     ("not JSON", json, "refreshToken=\(refresh)", "400 body_unreadable"),
     ("trailing bytes", json, "{\"refreshToken\":\"\(refresh)\"}x", "400 body_unreadable"),
     ("form", form, "a=b&refreshToken=\(refresh)", "route 0"),
     ("form, escaped", form, "refresh%54oken=%65\(refresh.dropFirst())", "route 0"),
-    ("form, twice", form, "refreshToken=\(refresh)&refreshToken=\(refresh)",
-      "400 body_unreadable"),
+    (
+      "form, twice", form, "refreshToken=\(refresh)&refreshToken=\(refresh)",
+      "400 body_unreadable"
+    ),
     ("form, another field", form, "token=\(refresh)", "401 missing"),
   ])
   func readsTheField(name: String, type: String, body: String, want: String) throws {
@@ -69,19 +79,29 @@ import Tokens
     ("no body", "POST /refresh HTTP/1.1", "401 missing"),
     ("empty body", "POST /refresh HTTP/1.1\nContent-Length: 0\n\(json)", "401 missing"),
     ("no type", "POST /refresh HTTP/1.1\nContent-Length: 9", "401 missing"),
-    ("another type", "POST /refresh HTTP/1.1\nContent-Length: 9\nContent-Type: text/plain",
-      "401 missing"),
+    (
+      "another type", "POST /refresh HTTP/1.1\nContent-Length: 9\nContent-Type: text/plain",
+      "401 missing"
+    ),
     ("at the bound", "POST /refresh HTTP/1.1\nContent-Length: 16384\n\(json)", "body"),
-    ("over the bound", "POST /refresh HTTP/1.1\nContent-Length: 16385\n\(json)",
-      "413 body_too_large"),
+    (
+      "over the bound", "POST /refresh HTTP/1.1\nContent-Length: 16385\n\(json)",
+      "413 body_too_large"
+    ),
     ("chunked", "POST /refresh HTTP/1.1\nTransfer-Encoding: chunked\n\(json)", "body"),
-    ("coded", "POST /refresh HTTP/1.1\nContent-Length: 9\n\(json)\nContent-Encoding: gzip",
-      "415 body_coded"),
-    ("not coded", "POST /refresh HTTP/1.1\nContent-Length: 9\n\(json)\nContent-Encoding: identity",
-      "body"),
-    ("a route that doesn't read bodies",
+    (
+      "coded", "POST /refresh HTTP/1.1\nContent-Length: 9\n\(json)\nContent-Encoding: gzip",
+      "415 body_coded"
+    ),
+    (
+      "not coded", "POST /refresh HTTP/1.1\nContent-Length: 9\n\(json)\nContent-Encoding: identity",
+      "body"
+    ),
+    (
+      "a route that doesn't read bodies",
       "POST /me HTTP/1.1\nContent-Length: 99999\n\(json)\nAuthorization: Bearer \(access)",
-      "route 3"),
+      "route 3"
+    ),
   ])
   func asksForTheBodyOnlyWhereItMatters(name: String, request: String, want: String) throws {
     #expect(try Self.world().verdict(request) == want, "\(name)")
@@ -103,20 +123,32 @@ import Tokens
 
   @Test(arguments: [
     ("header alone", "Authorization: Bearer \(refresh)", "{}", "route 0"),
-    ("the same twice", "Authorization: Bearer \(refresh)", "{\"refreshToken\":\"\(refresh)\"}",
-      "route 0"),
-    ("front ends attach the access token", "Authorization: Bearer \(access)",
-      "{\"refreshToken\":\"\(refresh)\"}", "route 0"),
-    ("even an expired one",
+    (
+      "the same twice", "Authorization: Bearer \(refresh)", "{\"refreshToken\":\"\(refresh)\"}",
+      "route 0"
+    ),
+    (
+      "front ends attach the access token", "Authorization: Bearer \(access)",
+      "{\"refreshToken\":\"\(refresh)\"}", "route 0"
+    ),
+    (
+      "even an expired one",
       "Authorization: Bearer \(Forge.access("\"sub\":\"42\",\"exp\":1600000000"))",
-      "{\"refreshToken\":\"\(refresh)\"}", "route 0"),
-    ("two refresh tokens",
+      "{\"refreshToken\":\"\(refresh)\"}", "route 0"
+    ),
+    (
+      "two refresh tokens",
       "Authorization: Bearer \(Forge.refresh("\"sub\":\"7\",\"exp\":1700600000"))",
-      "{\"refreshToken\":\"\(refresh)\"}", "400 ambiguous_credentials"),
-    ("a good one in the header, a bad one in the body", "Authorization: Bearer \(refresh)",
-      "{\"refreshToken\":\"\(access)\"}", "400 ambiguous_credentials"),
-    ("a refresh cookie with another token", "Cookie: refresh_token=\(access)",
-      "{\"refreshToken\":\"\(refresh)\"}", "400 ambiguous_credentials"),
+      "{\"refreshToken\":\"\(refresh)\"}", "400 ambiguous_credentials"
+    ),
+    (
+      "a good one in the header, a bad one in the body", "Authorization: Bearer \(refresh)",
+      "{\"refreshToken\":\"\(access)\"}", "400 ambiguous_credentials"
+    ),
+    (
+      "a refresh cookie with another token", "Cookie: refresh_token=\(access)",
+      "{\"refreshToken\":\"\(refresh)\"}", "400 ambiguous_credentials"
+    ),
   ])
   func weighsHeaderAgainstBody(
     name: String, header: String, body: String, want: String
@@ -132,13 +164,17 @@ import Tokens
 
   @Test(arguments: [
     ("/logout", "the presented token alone", "{}", ["jti:a1"]),
-    ("/logout", "and the refresh token", "{\"refreshToken\":\"\(refresh)\"}", ["jti:a1", "jti:r1"]),
+    (
+      "/logout", "and the refresh token", "{\"refreshToken\":\"\(refresh)\"}", ["jti:a1", "jti:r1"]
+    ),
     ("/bye", "on a required route too", "{\"refreshToken\":\"\(refresh)\"}", ["jti:a1", "jti:r1"]),
     ("/bye", "of the same subject only", "{\"refreshToken\":\"\(otherRefresh)\"}", ["jti:a1"]),
     ("/bye", "a genuine one only", "{\"refreshToken\":\"\(refresh)x\"}", ["jti:a1"]),
-    ("/bye", "a refresh token only",
+    (
+      "/bye", "a refresh token only",
       "{\"refreshToken\":\"\(Forge.access("\"sub\":\"42\",\"jti\":\"a2\",\"exp\":1700000900"))\"}",
-      ["jti:a1"]),
+      ["jti:a1"]
+    ),
   ])
   func learnsLogout(path: String, name: String, body: String, want: [String]) throws {
     let world = try Self.world()

@@ -43,44 +43,75 @@ import Testing
   @Test(arguments: [
     ("an allowed origin", preflight("/api"), "preflight"),
     ("by the method asked for", preflight("/api", "http://localhost:5173", "DELETE"), "preflight"),
-    ("a method no route takes", preflight("/api", "http://localhost:5173", "PUT"),
-      "403 preflight_refused"),
+    (
+      "a method no route takes", preflight("/api", "http://localhost:5173", "PUT"),
+      "403 preflight_refused"
+    ),
     ("a pattern", preflight("/api", "https://a.example.com"), "preflight"),
-    ("a pattern is one label", preflight("/api", "https://a.b.example.com"),
-      "403 preflight_refused"),
-    ("a pattern is not the bare name", preflight("/api", "https://example.com"),
-      "403 preflight_refused"),
-    ("a suffix is not a pattern", preflight("/api", "https://evilexample.com"),
-      "403 preflight_refused"),
-    ("a longer host", preflight("/api", "https://a.example.com.evil.net"),
-      "403 preflight_refused"),
+    (
+      "a pattern is one label", preflight("/api", "https://a.b.example.com"),
+      "403 preflight_refused"
+    ),
+    (
+      "a pattern is not the bare name", preflight("/api", "https://example.com"),
+      "403 preflight_refused"
+    ),
+    (
+      "a suffix is not a pattern", preflight("/api", "https://evilexample.com"),
+      "403 preflight_refused"
+    ),
+    (
+      "a longer host", preflight("/api", "https://a.example.com.evil.net"),
+      "403 preflight_refused"
+    ),
     ("another scheme", preflight("/api", "https://localhost:5173"), "403 preflight_refused"),
     ("another port", preflight("/api", "http://localhost:5174"), "403 preflight_refused"),
     ("null", preflight("/api", "null"), "403 preflight_refused"),
     ("no origin", preflight("/api", nil), "403 preflight_refused"),
-    ("usual fields", preflight("/api", "http://localhost:5173", "GET",
-      "authorization, Content-Type,x-csrf-token"), "preflight"),
-    ("safelisted fields", preflight("/api", "http://localhost:5173", "GET", "accept,range"),
-      "preflight"),
-    ("an unusual field", preflight("/api", "http://localhost:5173", "GET", "authorization,x-evil"),
-      "403 preflight_refused"),
+    (
+      "usual fields",
+      preflight(
+        "/api", "http://localhost:5173", "GET",
+        "authorization, Content-Type,x-csrf-token"), "preflight"
+    ),
+    (
+      "safelisted fields", preflight("/api", "http://localhost:5173", "GET", "accept,range"),
+      "preflight"
+    ),
+    (
+      "an unusual field", preflight("/api", "http://localhost:5173", "GET", "authorization,x-evil"),
+      "403 preflight_refused"
+    ),
     ("any field", preflight("/open", "https://x.y", "GET", "x-any, authorization"), "preflight"),
-    ("any field, but a field", preflight("/open", "https://x.y", "GET", "x any"),
-      "403 preflight_refused"),
-    ("a method that the policy doesn't list", preflight("/open", "https://x.y", "DELETE"),
-      "403 preflight_refused"),
+    (
+      "any field, but a field", preflight("/open", "https://x.y", "GET", "x any"),
+      "403 preflight_refused"
+    ),
+    (
+      "a method that the policy doesn't list", preflight("/open", "https://x.y", "DELETE"),
+      "403 preflight_refused"
+    ),
     ("nowhere", preflight("/nowhere"), "404 no_route"),
     ("cors pass goes upstream without a token", preflight("/pass"), "route 3"),
     ("cors off is an ordinary request", preflight("/off"), "401 missing"),
-    ("no preflight without the field", "OPTIONS /pass HTTP/1.1\nOrigin: http://localhost:5173",
-      "401 missing"),
-    ("the field on another method is nothing", "GET /pass HTTP/1.1\nAccess-Control-Request-Method: GET",
-      "401 missing"),
-    ("asked twice", preflight("/api") + "\nAccess-Control-Request-Method: DELETE",
-      "403 preflight_refused"),
+    (
+      "no preflight without the field", "OPTIONS /pass HTTP/1.1\nOrigin: http://localhost:5173",
+      "401 missing"
+    ),
+    (
+      "the field on another method is nothing",
+      "GET /pass HTTP/1.1\nAccess-Control-Request-Method: GET",
+      "401 missing"
+    ),
+    (
+      "asked twice", preflight("/api") + "\nAccess-Control-Request-Method: DELETE",
+      "403 preflight_refused"
+    ),
     ("ambiguous path", preflight("/open/../api"), "400 ambiguous_path"),
-    ("two credentials", preflight("/pass") + "\nAuthorization: a b\nAuthorization: c d",
-      "400 ambiguous_credentials"),
+    (
+      "two credentials", preflight("/pass") + "\nAuthorization: a b\nAuthorization: c d",
+      "400 ambiguous_credentials"
+    ),
   ])
   func judgesPreflights(name: String, request: String, want: String) throws {
     #expect(try Self.world().verdict(request) == want, "\(name)")
@@ -140,11 +171,15 @@ import Testing
 
   @Test(arguments: [
     ("allowed", "Origin: http://localhost:5173", allowed),
-    ("a pattern", "Origin: https://a.example.com",
-      ["Access-Control-Allow-Origin: https://a.example.com"] + allowed.dropFirst()),
+    (
+      "a pattern", "Origin: https://a.example.com",
+      ["Access-Control-Allow-Origin: https://a.example.com"] + allowed.dropFirst()
+    ),
     ("wrong origin: forwarded without", "Origin: https://evil.net", ["Vary: Origin"]),
-    ("two origins", "Origin: http://localhost:5173\nOrigin: http://localhost:5173",
-      ["Vary: Origin"]),
+    (
+      "two origins", "Origin: http://localhost:5173\nOrigin: http://localhost:5173",
+      ["Vary: Origin"]
+    ),
     ("no origin", "X: y", ["Vary: Origin"]),
   ])
   func writesTheFieldsOfAnAnswer(name: String, header: String, want: [String]) throws {
@@ -213,7 +248,8 @@ import Testing
 
   @Test(arguments: [
     ("https://app.example.com", true), ("http://localhost:5173", true), ("http://[::1]:80", false),
-    ("http://[::1]:8080", true), ("https://*.example.com", true), ("https://*.example.com:8443", true),
+    ("http://[::1]:8080", true), ("https://*.example.com", true),
+    ("https://*.example.com:8443", true),
     ("capacitor://localhost", true), ("*", true), ("null", false), ("Null", false),
     ("app.example.com", false), ("https://", false), ("https://app.example.com/", false),
     ("https://app.example.com/x", false), ("https://*", false), ("https://*.com", false),

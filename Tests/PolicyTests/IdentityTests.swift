@@ -30,13 +30,19 @@ import Tokens
       "X-User-Id: 42\r\nX-User-Email: a@b.c\r\nX-Realm: main\r\n"
     ),
     ("an integer subject", "\"sub\":42", "X-User-Id: 42\r\nX-Realm: main\r\n"),
-    ("an absent claim is an absent header", "\"email\":\"a@b.c\"",
-      "X-User-Email: a@b.c\r\nX-Realm: main\r\n"),
+    (
+      "an absent claim is an absent header", "\"email\":\"a@b.c\"",
+      "X-User-Email: a@b.c\r\nX-Realm: main\r\n"
+    ),
     ("null is absent", "\"sub\":null", "X-Realm: main\r\n"),
-    ("an empty string is absent", "\"sub\":\"4\",\"email\":\"\"",
-      "X-User-Id: 4\r\nX-Realm: main\r\n"),
-    ("no line can be smuggled", "\"sub\":\"4\\r\\nX-Admin: 1\"",
-      "X-User-Id: 4%0D%0AX-Admin: 1\r\nX-Realm: main\r\n"),
+    (
+      "an empty string is absent", "\"sub\":\"4\",\"email\":\"\"",
+      "X-User-Id: 4\r\nX-Realm: main\r\n"
+    ),
+    (
+      "no line can be smuggled", "\"sub\":\"4\\r\\nX-Admin: 1\"",
+      "X-User-Id: 4%0D%0AX-Admin: 1\r\nX-Realm: main\r\n"
+    ),
   ])
   func rendersVerifiedClaims(name: String, claims: String, want: String) throws {
     let world = World(try Self.definitions(Self.usual))
@@ -90,7 +96,8 @@ import Tokens
     ("real ip, alias", "x_real_ip"), ("gunicorn#2650: SCRIPT_NAME", "SCRIPT_NAME"),
     ("script name", "Script-Name"), ("path info", "Path_Info"), ("remote user", "Remote-User"),
     ("httpoxy", "Proxy"), ("rewritten url", "X-Original-URL"),
-    ("alias of a framing field", "Content_Length"), ("alias of a framing field", "transfer_encoding"),
+    ("alias of a framing field", "Content_Length"),
+    ("alias of a framing field", "transfer_encoding"),
     ("alias of a type", "Content.Type"), ("alias of the request id", "X_Request_Id"),
   ])
   func guards(name: String, field: String) throws {

@@ -165,11 +165,13 @@ import Testing
   }
 
   /// The quick look and the full one agree on what is special.
-  @Test(arguments: [
-    ("/", []), ("/a/b", []), ("/A", PathShape.upperCase), ("/a.b/.c/..d", []),
-    ("//", .special), ("/a//", .special), ("/.", .special), ("/..", .special), ("/a/./b", .special),
-    ("/a/..", .special), ("/%41", .special), ("/;", .special), ("/\\", .special),
-  ] as [(String, PathShape)])
+  @Test(
+    arguments: [
+      ("/", []), ("/a/b", []), ("/A", PathShape.upperCase), ("/a.b/.c/..d", []),
+      ("//", .special), ("/a//", .special), ("/.", .special), ("/..", .special),
+      ("/a/./b", .special),
+      ("/a/..", .special), ("/%41", .special), ("/;", .special), ("/\\", .special),
+    ] as [(String, PathShape)])
   func tellsPlainFromSpecial(path: String, want: PathShape) {
     let bytes = Array(path.utf8)
     #expect(PathShape.quick(bytes.span) == want)

@@ -5,29 +5,29 @@ import Testing
 @testable import Policy
 
 @Suite struct RoutingTests {
-  /// Open routes: the path alone is under test.
+  /// Open routes: the path alone is under test. The verdict names them by their place here.
   static func world() -> World {
     World(routes: [
-      RouteDefinition(path: "/", framework: .werkzeug, auth: .none),  // 0
-      RouteDefinition(path: "/api", framework: .werkzeug, auth: .none),  // 1
-      RouteDefinition(methods: ["GET"], path: "/api/users", framework: .werkzeug, auth: .none),  // 2
+      RouteDefinition(path: "/", framework: .werkzeug, auth: .none),
+      RouteDefinition(path: "/api", framework: .werkzeug, auth: .none),
+      RouteDefinition(methods: ["GET"], path: "/api/users", framework: .werkzeug, auth: .none),
       RouteDefinition(
-        methods: ["POST", "PUT"], path: "/api/users", framework: .werkzeug, auth: .none),  // 3
+        methods: ["POST", "PUT"], path: "/api/users", framework: .werkzeug, auth: .none),
       RouteDefinition(
-        methods: ["GET"], path: "/only", framework: .werkzeug, auth: .none),  // 4
+        methods: ["GET"], path: "/only", framework: .werkzeug, auth: .none),
       RouteDefinition(
-        host: .exact("Admin.Example.com"), path: "/api", framework: .werkzeug, auth: .none),  // 5
+        host: .exact("Admin.Example.com"), path: "/api", framework: .werkzeug, auth: .none),
       RouteDefinition(
-        host: .wildcard("example.org"), path: "/", framework: .werkzeug, auth: .none),  // 6
+        host: .wildcard("example.org"), path: "/", framework: .werkzeug, auth: .none),
       RouteDefinition(
-        host: .wildcard("a.example.org"), path: "/x", framework: .werkzeug, auth: .none),  // 7
+        host: .wildcard("a.example.org"), path: "/x", framework: .werkzeug, auth: .none),
       RouteDefinition(
-        listeners: [1], path: "/inside", framework: .werkzeug, auth: .none),  // 8
+        listeners: [1], path: "/inside", framework: .werkzeug, auth: .none),
       RouteDefinition(
-        methods: ["PURGE"], path: "/api", framework: .werkzeug, auth: .none),  // 9
+        methods: ["PURGE"], path: "/api", framework: .werkzeug, auth: .none),
       RouteDefinition(
-        methods: ["HEAD"], path: "/api/users", framework: .werkzeug, auth: .none),  // 10
-      RouteDefinition(path: "/api/users/", framework: .werkzeug, auth: .none),  // 11
+        methods: ["HEAD"], path: "/api/users", framework: .werkzeug, auth: .none),
+      RouteDefinition(path: "/api/users/", framework: .werkzeug, auth: .none),
     ])
   }
 
@@ -84,8 +84,10 @@ import Testing
 
   @Test(arguments: [
     ("paths match and no method does", "POST /a HTTP/1.1", "405 method_not_allowed", "GET, HEAD"),
-    ("union along the prefixes", "PATCH /a/b HTTP/1.1", "405 method_not_allowed",
-      "GET, HEAD, DELETE, PURGE"),
+    (
+      "union along the prefixes", "PATCH /a/b HTTP/1.1", "405 method_not_allowed",
+      "GET, HEAD, DELETE, PURGE"
+    ),
     ("no path matches", "GET /c HTTP/1.1", "404 no_route", ""),
   ])
   func tellsMissingRouteFromMissingMethod(

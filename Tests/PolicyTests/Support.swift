@@ -26,7 +26,8 @@ enum Forge {
     return try Realm(definition)
   }
 
-  static func access(_ claims: String = "\"sub\":\"42\",\"jti\":\"a1\",\"exp\":1700000900") -> String
+  static func access(_ claims: String = "\"sub\":\"42\",\"jti\":\"a1\",\"exp\":1700000900")
+    -> String
   {
     TokenSigner(secret: SecretBytes(text: accessSecret)).sign(payload: "{\(claims)}")
   }

@@ -62,7 +62,9 @@ extension RevocationEntry {
   /// and the leeway twice, because it stretches both how far `exp` may be away and how long a token
   /// is taken after it.
   public static func expiry(realm: Realm, time: Int64) -> Int64 {
-    time + (realm.longestLifetimeSeconds ?? keptSecondsWithoutLifetime) + 2 * realm.leewaySeconds
+    // Times come from people too: 2^53 seconds is beyond all of them and far from overflow.
+    min(max(time, 0), 1 << 53) + (realm.longestLifetimeSeconds ?? keptSecondsWithoutLifetime)
+      + 2 * realm.leewaySeconds
   }
 
   /// A revocation of one token. `identifier` is its id as `TokenVerifier.tokenIdentifierText()`
@@ -72,7 +74,7 @@ extension RevocationEntry {
   ) -> RevocationEntry {
     RevocationEntry(
       kind: .token, realm: realm.name, value: identifier, time: nowSeconds,
-      expiry: expiration.map { $0 + realm.leewaySeconds }
+      expiry: expiration.map { min($0, 1 << 53) + realm.leewaySeconds }
         ?? expiry(realm: realm, time: nowSeconds))
   }
 
