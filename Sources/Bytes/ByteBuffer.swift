@@ -161,20 +161,29 @@ public struct ByteBuffer: ~Copyable {
 
   /// Appends a whole number in decimal digits.
   public mutating func append(decimal number: Int) {
-    // The 19 digits of the largest magnitude and a sign.
-    var digits = InlineArray<20, UInt8>(repeating: 0)
-    var rest = number.magnitude
-    var first = 20
-    repeat {
-      first -= 1
-      digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-      rest /= 10
-    } while rest > 0
-    if number < 0 {
-      first -= 1
-      digits[first] = UInt8(ascii: "-")
+    if number < 0 { append(UInt8(ascii: "-")) }
+    let magnitude = number.magnitude
+    var count = 1
+    var bound: UInt = 10
+    // No magnitude of an Int has more than 19 digits, so the bound never overflows.
+    while count < 19, magnitude >= bound {
+      count += 1
+      bound &*= 10
     }
-    append(digits.span.extracting(first..<20))
+    guard count <= capacity - writerIndex, let base = unsafe base else {
+      return overflowed = true
+    }
+    var rest = magnitude
+    var offset = writerIndex + count
+    while offset > writerIndex {
+      offset -= 1
+      let digit = UInt8(truncatingIfNeeded: rest % 10)
+      // writerIndex <= offset < writerIndex + count <= capacity.
+      unsafe base.storeBytes(
+        of: UInt8(ascii: "0") + digit, toByteOffset: offset, as: UInt8.self)
+      rest /= 10
+    }
+    writerIndex += count
   }
 
   /// Appends a number as lower-case hexadecimal digits, without leading zeros unless `width` (at
