@@ -161,7 +161,6 @@ public struct ByteBuffer: ~Copyable {
 
   /// Appends a whole number in decimal digits.
   public mutating func append(decimal number: Int) {
-    if number < 0 { append(UInt8(ascii: "-")) }
     let magnitude = number.magnitude
     var count = 1
     var bound: UInt = 10
@@ -170,9 +169,11 @@ public struct ByteBuffer: ~Copyable {
       count += 1
       bound &*= 10
     }
-    guard count <= capacity - writerIndex, let base = unsafe base else {
+    let sign = number < 0 ? 1 : 0
+    guard count + sign <= capacity - writerIndex, let base = unsafe base else {
       return overflowed = true
     }
+    if sign > 0 { append(UInt8(ascii: "-")) }
     var rest = magnitude
     var offset = writerIndex + count
     while offset > writerIndex {
@@ -190,7 +191,9 @@ public struct ByteBuffer: ~Copyable {
   /// most 16) asks.
   public mutating func append(hexadecimal number: UInt64, width: Int = 1) {
     let significant = (64 - number.leadingZeroBitCount + 3) / 4
-    var shift = (Swift.min(16, Swift.max(significant, width, 1)) - 1) * 4
+    let count = Swift.min(16, Swift.max(significant, width, 1))
+    guard count <= writableCount else { return overflowed = true }
+    var shift = (count - 1) * 4
     while shift >= 0 {
       let digit = UInt8(truncatingIfNeeded: (number >> UInt64(shift)) & 15)
       append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
