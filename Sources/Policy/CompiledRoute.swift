@@ -15,6 +15,9 @@ struct CompiledRoute: Sendable {
   let realm: Int32
   /// Index into the place tables, -1 with `auth none`.
   let places: Int32
+  /// What the place table says, so that most requests need not touch it.
+  let readsBearerOnly: Bool
+  let readsBody: Bool
   /// Index of the CORS policy, or a mark.
   let cors: Int32
   /// The route's part of `PolicySet.routeLimits`.

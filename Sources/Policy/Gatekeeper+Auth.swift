@@ -13,8 +13,11 @@ extension Gatekeeper {
     let route = set.routes[request.route]
     guard route.auth != .none else { return admit(request) }
     guard route.places >= 0 else { return deny(request, .unavailable) }
-    let places = set.places[Int(route.places)]
-    request.credentials.search(head, bytes, places)
+    if route.readsBearerOnly, !head.has(.cookie), head.query.isEmpty {
+      request.credentials.searchBearer(head, bytes, set, route)
+    } else {
+      request.credentials.search(head, bytes, set.places[Int(route.places)])
+    }
     let credential = request.credentials.primary
     switch credential.state {
     case .ambiguous: return deny(request, .denied(.ambiguousCredentials))
@@ -22,7 +25,7 @@ extension Gatekeeper {
     case .absent, .present: break
     }
     let needsBody: Bool
-    switch bodyNeed(places, head, bytes) {
+    switch bodyNeed(route, head, bytes) {
     case .none: needsBody = false
     case .read: needsBody = true
     case .refused(let refusal): return deny(request, refusal)
@@ -61,9 +64,9 @@ extension Gatekeeper {
 
   /// Whether the request's body can hold a token that matters to the route.
   private func bodyNeed(
-    _ places: PlaceTable, _ head: RequestHead, _ bytes: Span<UInt8>
+    _ route: CompiledRoute, _ head: RequestHead, _ bytes: Span<UInt8>
   ) -> BodyNeed {
-    guard places.readsBody else { return .none }
+    guard route.readsBody else { return .none }
     switch head.framing {
     case .none, .untilClose, .length(0): return .none
     case .length, .chunked: break
@@ -282,12 +285,14 @@ extension Gatekeeper {
     request.identity.clear()
     for index in set.identity.indices {
       let start = request.identity.writerIndex
-      request.identity.append(set.identity[index].opening)
+      let header = set.identity[index]
+      Self.append(set.identityBytes, header.opening, to: &request.identity)
       let isPresent: Bool
-      if let claim = set.identity[index].claim {
-        isPresent = verifier.appendClaim(claim, to: &request.identity)
+      if header.claim >= 0 {
+        isPresent = verifier.appendClaim(set.claims[header.claim], to: &request.identity)
       } else {
-        request.identity.append(set.realmRules[realmIndex].name)
+        let name = set.realmRules[realmIndex].name
+        Self.append(set.identityBytes, name, to: &request.identity)
         isPresent = true
       }
       if isPresent {
@@ -298,6 +303,12 @@ extension Gatekeeper {
       }
     }
     return !request.identity.overflowed
+  }
+
+  private static func append(
+    _ bytes: [UInt8], _ range: ByteRange, to buffer: inout ByteBuffer
+  ) {
+    buffer.append(bytes.span, range)
   }
 }
 

@@ -21,30 +21,35 @@ public final class PolicySet: Sendable {
   let limits: [CompiledLimit]
   let realms: [Realm]
   let realmRules: [RealmRules]
+  /// Per realm `WWW-Authenticate: Bearer realm="NAME"` (RFC 6750 §3).
+  let challenges: [[UInt8]]
   let places: [PlaceTable]
   let identity: [IdentityHeader]
+  let claims: [ClaimPath]
+  /// The openings of the identity headers (`Name: `), and whole headers for `$realm` per realm.
+  let identityBytes: [UInt8]
   let cors: [CORSPolicy]
   /// Index of the policy that speaks before a route is known, -1 without one.
   let defaultCORS: Int32
   let errors: ErrorStyle
 
-  /// What the request path needs of a realm beside the realm itself.
+  /// What the request path needs of a realm beside the realm itself. Numbers only: copying an array
+  /// out of a row would count references that all workers share.
   struct RealmRules: Sendable {
-    let name: [UInt8]
     let isBlocklisted: Bool
     let tokenKey: SipKey
     let subjectKey: SipKey
     let everyoneRow: Hash128
-    /// `WWW-Authenticate: Bearer realm="NAME"` (RFC 6750 §3).
-    let challenge: [UInt8]
+    /// The name in `identityBytes`.
+    let name: ByteRange
   }
 
   /// One identity header.
   struct IdentityHeader: Sendable {
-    /// `Name: `.
-    let opening: [UInt8]
-    /// Nil for `$realm`.
-    let claim: ClaimPath?
+    /// `Name: ` in `identityBytes`.
+    let opening: ByteRange
+    /// Index into `claims`, -1 for `$realm`.
+    let claim: Int
   }
 
   /// Compiles `definitions`. Rows whose indices point nowhere become the strictest thing possible,
@@ -55,22 +60,32 @@ public final class PolicySet: Sendable {
     table = RouteTable(RouteTableBuilder(definitions))
     limits = definitions.limits.map { CompiledLimit($0) }
     realms = definitions.realms
+    var text: [UInt8] = []
+    func keep(_ part: String) -> ByteRange {
+      text.append(contentsOf: part.utf8)
+      return ByteRange(text.count - part.utf8.count, text.count)
+    }
     realmRules = definitions.realms.indices.map { index in
       let name = definitions.realms[index].name
       return RealmRules(
-        name: Array(name.utf8), isBlocklisted: definitions.blocklistRealms.contains(index),
+        isBlocklisted: definitions.blocklistRealms.contains(index),
         tokenKey: revocations.key(.token, realm: name),
         subjectKey: revocations.key(.subject, realm: name),
-        everyoneRow: revocations.everyoneRow(realm: name),
-        challenge: Self.challenge(realm: name))
+        everyoneRow: revocations.everyoneRow(realm: name), name: keep(name))
     }
+    challenges = definitions.realms.map { Self.challenge(realm: $0.name) }
+    var claims: [ClaimPath] = []
     identity = definitions.identityHeaders.map { header in
-      let opening = Array("\(header.name): ".utf8)
-      return switch header.source {
-      case .claim(let claim): IdentityHeader(opening: opening, claim: claim)
-      case .realmName: IdentityHeader(opening: opening, claim: nil)
+      let opening = keep("\(header.name): ")
+      switch header.source {
+      case .claim(let claim):
+        claims.append(claim)
+        return IdentityHeader(opening: opening, claim: claims.count - 1)
+      case .realmName: return IdentityHeader(opening: opening, claim: -1)
       }
     }
+    self.claims = claims
+    identityBytes = text
     cors = definitions.corsPolicies.map { CORSPolicy($0) }
     defaultCORS = Int32(definitions.defaultCORS ?? -1)
     errors = definitions.errors
@@ -113,6 +128,7 @@ private struct RouteCompiler {
     limits.append(contentsOf: route.limits.map { Int32($0) })
     var prefix = route.strippedPrefix.utf8.count
     if route.strippedPrefix.utf8.last == UInt8(ascii: "/") { prefix -= 1 }
+    let place = placeIndex(route)
     let cors: Int32 =
       switch route.cors {
       case .policy(let index): Int32(index)
@@ -122,7 +138,8 @@ private struct RouteCompiler {
     return CompiledRoute(
       strippedBytes: prefix, foldsCase: route.framework.foldsCase, auth: route.auth,
       errors: route.errors, onSuccess: route.onSuccess, realm: Int32(route.realm ?? -1),
-      places: placeIndex(route), cors: cors, firstLimit: firstLimit,
+      places: place, readsBearerOnly: place >= 0 && places[Int(place)].readsBearerOnly,
+      readsBody: place >= 0 && places[Int(place)].readsBody, cors: cors, firstLimit: firstLimit,
       limitCount: Int32(route.limits.count))
   }
 

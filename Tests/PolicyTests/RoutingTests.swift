@@ -67,6 +67,10 @@ import Testing
     #expect(Self.world().verdict(request) == want, "\(name)")
   }
 
+  @Test func hasAColumnForEveryMethod() {
+    #expect(RouteTable.methodCount == Method.allCases.count)
+  }
+
   @Test func filtersByListener() {
     #expect(Self.world().verdict("GET /inside HTTP/1.1", listener: 1) == "route 8")
     #expect(Self.world().verdict("GET /inside HTTP/1.1", listener: 2) == "route 0")

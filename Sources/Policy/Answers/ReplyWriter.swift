@@ -92,7 +92,7 @@ public enum ReplyWriter {
   ) {
     guard case .denied(let reason) = refusal else { return }
     if let route, route.realm >= 0 {
-      buffer.append(set.realmRules[Int(route.realm)].challenge)
+      buffer.append(set.challenges[Int(route.realm)])
     } else {
       buffer.append("WWW-Authenticate: Bearer realm=\"gateway\"")
     }

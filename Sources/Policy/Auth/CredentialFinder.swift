@@ -81,6 +81,14 @@ final class CredentialFinder {
       && bytes.slice(head.field(at: first).value).firstIndex(of: UInt8(ascii: ",")) != nil
   }
 
+  /// The same as `search` for a request without cookies and query on a route that reads nothing but
+  /// `Authorization: Bearer`: nearly every one.
+  func searchBearer(
+    _ head: RequestHead, _ bytes: Span<UInt8>, _ set: PolicySet, _ route: CompiledRoute
+  ) {
+    if !findBearer(head, bytes) { searchHeaders(head, bytes, set.places[Int(route.places)]) }
+  }
+
   /// Looks through the head. The results hold until `reset()`.
   func search(_ head: RequestHead, _ bytes: Span<UInt8>, _ places: PlaceTable) {
     if !places.readsBearerOnly || !findBearer(head, bytes) { searchHeaders(head, bytes, places) }

@@ -202,21 +202,27 @@ public final class RevocationTable: Sendable {
 
   /// One worker's view of the table. Loop only.
   final class Reader {
+    /// Counting a reference to the rows themselves would put a cache line that all workers write
+    /// under every request; this object is the worker's own.
+    private final class View {
+      let rows: GrowingAtomicRows
+      init(_ rows: GrowingAtomicRows) { self.rows = rows }
+    }
+
     private let table: RevocationTable
     private var seen = 0
-    private var rows: GrowingAtomicRows
+    private var view: View
 
     init(_ table: RevocationTable) {
       self.table = table
-      rows = table.rows()
-      seen = 0
+      view = View(table.rows())
     }
 
     /// Adopts the current generation if it has changed.
     func refresh() {
       let number = table.generationNumber
       guard number != seen else { return }
-      rows = table.rows()
+      view = View(table.rows())
       seen = number
     }
 
@@ -225,13 +231,13 @@ public final class RevocationTable: Sendable {
 
     /// True when `row` stands and has not expired.
     func contains(_ row: Hash128, nowSeconds: Int64) -> Bool {
-      guard let found = rows.find(row) else { return false }
+      guard let found = view.rows.find(row) else { return false }
       return found.first > UInt64(max(nowSeconds, 0))
     }
 
     /// The time of the entry at `row`, nil when there is none or it has expired.
     func time(_ row: Hash128, nowSeconds: Int64) -> Int64? {
-      guard let found = rows.find(row), found.first > UInt64(max(nowSeconds, 0)) else {
+      guard let found = view.rows.find(row), found.first > UInt64(max(nowSeconds, 0)) else {
         return nil
       }
       return RevocationTable.time(ofWord: found.second)

@@ -32,6 +32,8 @@ struct PathReading: OptionSet, Sendable {
 final class PathReader {
   /// The segment being read, as the reading has it; segments longer than this match no route.
   private var segment = ByteBuffer(capacity: PathReader.segmentBytesMaximum)
+  /// Longest spelling of a dot segment: `%2e%2e`.
+  static let dotBytesMaximum = 6
   /// Longest path segment that a route may have.
   static let segmentBytesMaximum = 512
 
@@ -42,6 +44,8 @@ final class PathReader {
     var walk = Walk(node: root)
     segment.clear()
     var isCutting = false
+    // Beyond the deepest node only dot segments matter, and those are short.
+    var needed = PathReader.segmentBytesMaximum + 1
     // The first byte is the slash that every path begins with.
     var index = 1
     while index < path.count {
@@ -57,11 +61,15 @@ final class PathReader {
         Self.endSegment(segment, &walk, reading, table, isLast: false)
         segment.clear()
         if walk.deadSegments > 0, !reading.contains(.dotsResolved) { return walk.node }
+        needed =
+          walk.deadSegments > 0
+          ? PathReader.dotBytesMaximum + 1 : PathReader.segmentBytesMaximum + 1
         isCutting = false
       } else if byte == UInt8(ascii: ";"), reading.contains(.parametersCut) {
         isCutting = true
-      } else if !isCutting {
+      } else if !isCutting, needed > 0 {
         segment.append(byte)
+        needed -= 1
       }
     }
     Self.endSegment(segment, &walk, reading, table, isLast: true)
@@ -113,7 +121,7 @@ final class PathReader {
 
   /// 1 for `.`, 2 for `..`, 0 for everything else; `%2e` counts as a dot when `escaped`.
   static func dotCount(_ segment: Span<UInt8>, escaped: Bool) -> Int {
-    guard segment.count <= 6 else { return 0 }
+    guard segment.count <= dotBytesMaximum else { return 0 }
     var dots = 0
     var index = 0
     while index < segment.count {

@@ -35,6 +35,12 @@ struct PathShape: OptionSet, Sendable {
     var index = 0
     while index < path.count {
       let byte = path[index]
+      // Most bytes of a path are these.
+      if byte >= UInt8(ascii: "a") {
+        previous = byte
+        index += 1
+        continue
+      }
       switch byte {
       case UInt8(ascii: "%"), UInt8(ascii: ";"), UInt8(ascii: "\\"):
         return .special

@@ -19,7 +19,8 @@ import HTTPWire
 final class RouteTable: Sendable {
   /// No route, no node.
   static let none: Int32 = -1
-  static let methodCount = Method.allCases.count
+  /// Columns of `selections`: `Method.allCases.count`, as a literal so that it costs no look-up.
+  static let methodCount = 10
 
   /// A step from one node to the next by one path segment.
   struct Edge: Sendable {

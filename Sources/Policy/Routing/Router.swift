@@ -39,54 +39,59 @@ final class Router {
   /// Longest special path that is judged; a longer one is refused as ambiguous.
   static let pathBytesMaximum = 16 << 10
   /// Most bytes that all readings of one path may walk; a path that needs more is refused as
-  /// ambiguous, so that nobody buys a millisecond of work with one request.
-  static let readingWorkMaximum = 256 << 10
+  /// ambiguous, so that nobody buys much work with one request.
+  static let readingWorkMaximum = 64 << 10
 
   /// The question: which route of `set` takes `method` on `path` of `host`?
   func choose(
     path: Span<UInt8>, method: Method, methodName: Span<UInt8>, host: Span<UInt8>, listener: Int,
     set: PolicySet
   ) -> RouteChoice {
-    let table = set.table
     // In absolute form the path may be empty, which means "/" (RFC 9112 §3.2.1).
     guard path.isEmpty || path[0] == UInt8(ascii: "/") else {
       return RouteChoice(verdict: .noRoute)
     }
-    let root = table.root(listener: listener, host: host)
+    let root = set.table.root(listener: listener, host: host)
     guard root >= 0 else { return RouteChoice(verdict: .noRoute) }
-    let question = Question(method: method, root: root, table: table, set: set)
+    let question = Question(method: method, root: root)
     let shape = PathShape.quick(path)
     guard !shape.contains(.special) else {
-      return chooseSpecial(path, methodName, question)
+      return chooseSpecial(path, methodName, question, set)
     }
-    let (route, node) = question.plain(path, methodName, folds: false)
-    // Lower-case paths on lower-case routes have no second spelling.
-    if shape.contains(.upperCase) || table.hasUpperCase, table.roots[root].foldedNode >= 0 {
-      let (folded, _) = question.plain(path, methodName, folds: true)
-      if question.disagree(route, folded) { return RouteChoice(verdict: .ambiguousPath) }
+    let (route, node) = question.plain(path, methodName, folds: false, set.table)
+    if question.hasFolding(shape, set.table) {
+      let (folded, _) = question.plain(path, methodName, folds: true, set.table)
+      if Self.disagree(route, folded, set) { return RouteChoice(verdict: .ambiguousPath) }
     }
-    return answer(route, node, question)
+    return Self.answer(route, node, set)
   }
 
-  private func answer(_ route: Int32, _ node: Int32, _ question: Question) -> RouteChoice {
+  private static func answer(_ route: Int32, _ node: Int32, _ set: PolicySet) -> RouteChoice {
     guard route < 0 else {
       let index = Int(route)
       return RouteChoice(
-        verdict: .route(index, node: node), strippedBytes: question.set.routes[index].strippedBytes)
+        verdict: .route(index, node: node), strippedBytes: set.routes[index].strippedBytes)
     }
     return RouteChoice(verdict: node < 0 ? .noRoute : .methodNotAllowed(node: node))
   }
 
-  /// One request's part that stays the same over all readings.
+  /// True when a reading without case selects another route and a framework behind either of the two
+  /// compares without case.
+  private static func disagree(_ route: Int32, _ folded: Int32, _ set: PolicySet) -> Bool {
+    guard route != folded else { return false }
+    return (route >= 0 && set.routes[Int(route)].foldsCase)
+      || (folded >= 0 && set.routes[Int(folded)].foldsCase)
+  }
+
+  /// One request's part that stays the same over all readings. Numbers only: a reference kept here
+  /// would be counted up and down by every worker, on one cache line.
   struct Question {
     let method: Method
     let root: Int
-    let table: RouteTable
-    let set: PolicySet
 
     /// The route of a plain path, and the deepest node with any route for a 405.
     func plain(
-      _ path: Span<UInt8>, _ methodName: Span<UInt8>, folds: Bool
+      _ path: Span<UInt8>, _ methodName: Span<UInt8>, folds: Bool, _ table: RouteTable
     ) -> (route: Int32, node: Int32) {
       var found = RouteTable.none
       var root = self.root
@@ -102,36 +107,34 @@ final class Router {
       return (RouteTable.none, found)
     }
 
-    /// True when a reading without case selects another route and a framework behind either of the
-    /// two compares without case.
-    func disagree(_ route: Int32, _ folded: Int32) -> Bool {
-      guard route != folded else { return false }
-      return (route >= 0 && set.routes[Int(route)].foldsCase)
-        || (folded >= 0 && set.routes[Int(folded)].foldsCase)
+    /// True when comparing without case could select another route: lower-case paths on lower-case
+    /// routes have no second spelling.
+    func hasFolding(_ shape: PathShape, _ table: RouteTable) -> Bool {
+      (shape.contains(.upperCase) || table.hasUpperCase) && table.roots[root].foldedNode >= 0
     }
   }
 
   // MARK: Special paths
 
   private func chooseSpecial(
-    _ path: Span<UInt8>, _ methodName: Span<UInt8>, _ question: Question
+    _ path: Span<UInt8>, _ methodName: Span<UInt8>, _ question: Question, _ set: PolicySet
   ) -> RouteChoice {
     let shape = PathShape.full(path)
     if shape.contains(.badEscape) { return RouteChoice(verdict: .badEscape) }
     guard path.count <= Router.pathBytesMaximum else {
       return RouteChoice(verdict: .ambiguousPath)
     }
-    let (route, node) = walk(path, [], methodName, question)
+    let (route, node) = walk(path, [], methodName, question, set.table)
     var work = 0
-    guard agrees(path, shape, from: [], route, methodName, question, &work) else {
+    guard agrees(path, shape, from: [], route, methodName, question, set, &work) else {
       return RouteChoice(verdict: .ambiguousPath)
     }
     if shape.contains(.escape) {
-      guard agreesDecoded(path, shape, route, methodName, question, &work) else {
+      guard agreesDecoded(path, shape, route, methodName, question, set, &work) else {
         return RouteChoice(verdict: .ambiguousPath)
       }
     }
-    let choice = answer(route, node, question)
+    let choice = Self.answer(route, node, set)
     if choice.strippedBytes > 0,
       !Router.isCleanRest(path.slice(from: choice.strippedBytes), shape)
     {
@@ -143,19 +146,19 @@ final class Router {
   /// Decoding last: after cutting, resolving, or both, on the raw text.
   private func agreesDecoded(
     _ path: Span<UInt8>, _ shape: PathShape, _ route: Int32, _ methodName: Span<UInt8>,
-    _ question: Question, _ work: inout Int
+    _ question: Question, _ set: PolicySet, _ work: inout Int
   ) -> Bool {
-    guard agrees(path, shape, from: .decoded, route, methodName, question, &work) else {
+    guard agrees(path, shape, from: .decoded, route, methodName, question, set, &work) else {
       return false
     }
     if shape.contains(.parameter) {
       rewritten.clear()
       PathRewrites.appendWithoutParameters(path, to: &rewritten)
-      guard agrees(rewritten, shape, route, methodName, question, &work) else { return false }
+      guard agrees(rewritten, shape, route, methodName, question, set, &work) else { return false }
       if shape.contains(.dotSegment) {
         rewrittenTwice.clear()
         PathRewrites.appendWithoutDots(of: rewritten, to: &rewrittenTwice)
-        guard agrees(rewrittenTwice, shape, route, methodName, question, &work) else {
+        guard agrees(rewrittenTwice, shape, route, methodName, question, set, &work) else {
           return false
         }
       }
@@ -163,23 +166,23 @@ final class Router {
     if shape.contains(.dotSegment) {
       rewritten.clear()
       PathRewrites.appendWithoutDots(path, to: &rewritten)
-      return agrees(rewritten, shape, route, methodName, question, &work)
+      return agrees(rewritten, shape, route, methodName, question, set, &work)
     }
     return true
   }
 
   private func agrees(
     _ path: borrowing ByteBuffer, _ shape: PathShape, _ route: Int32,
-    _ methodName: Span<UInt8>, _ question: Question, _ work: inout Int
+    _ methodName: Span<UInt8>, _ question: Question, _ set: PolicySet, _ work: inout Int
   ) -> Bool {
-    agrees(path.readable, shape, from: .decoded, route, methodName, question, &work)
+    agrees(path.readable, shape, from: .decoded, route, methodName, question, set, &work)
   }
 
   /// True when every combination of the transformations that can change `path`, on top of `base`,
   /// selects `route`.
   private func agrees(
     _ path: Span<UInt8>, _ shape: PathShape, from base: PathReading, _ route: Int32,
-    _ methodName: Span<UInt8>, _ question: Question, _ work: inout Int
+    _ methodName: Span<UInt8>, _ question: Question, _ set: PolicySet, _ work: inout Int
   ) -> Bool {
     var optional: PathReading = []
     if shape.contains(.backslash) { optional.insert(.backslashes) }
@@ -189,18 +192,18 @@ final class Router {
     if !shape.isDisjoint(with: [.doubleSlash, .parameter, .dotSegment]) {
       optional.insert(.slashesMerged)
     }
-    let hasFolding = question.table.roots[question.root].foldedNode >= 0
+    let hasFolding = question.hasFolding(shape, set.table)
     // Every subset of `optional`, the empty one last.
     var subset = optional.rawValue
     while true {
       let reading = PathReading(rawValue: subset).union(base)
       work += path.count
       guard work <= Router.readingWorkMaximum else { return false }
-      let (other, _) = walk(path, reading, methodName, question)
+      let (other, _) = walk(path, reading, methodName, question, set.table)
       if other != route { return false }
       if hasFolding {
-        let (folded, _) = walk(path, reading.union(.caseFolded), methodName, question)
-        if question.disagree(route, folded) { return false }
+        let (folded, _) = walk(path, reading.union(.caseFolded), methodName, question, set.table)
+        if Self.disagree(route, folded, set) { return false }
       }
       if subset == 0 { return true }
       subset = (subset - 1) & optional.rawValue
@@ -208,9 +211,9 @@ final class Router {
   }
 
   private func walk(
-    _ path: Span<UInt8>, _ reading: PathReading, _ methodName: Span<UInt8>, _ question: Question
+    _ path: Span<UInt8>, _ reading: PathReading, _ methodName: Span<UInt8>, _ question: Question,
+    _ table: RouteTable
   ) -> (route: Int32, node: Int32) {
-    let table = question.table
     var found = RouteTable.none
     var root = question.root
     while root >= 0 {
