@@ -82,11 +82,15 @@ def main():
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--job", choices=["plain", "auth"], action="append")
     parser.add_argument("--without", action="append", default=[], help="leave a proxy out")
+    parser.add_argument(
+        "--forwarded", action="store_true", help="peers send X-Forwarded-* and X-Request-Id too"
+    )
     parser.add_argument("--tools", required=True, help="folder of load, origin and relay")
     parser.add_argument("--gateway", help="the binary")
     options = parser.parse_args()
     tools = Path(options.tools)
     peers.Relay.binary, peers.Gateway.binary = tools / "relay", options.gateway
+    peers.Proxy.forwarded = options.forwarded
     chosen = [proxy for proxy in peers.PROXIES if proxy.name not in options.without]
     if len(os.sched_getaffinity(0)) < 2:
         raise SystemExit("two cores are needed: one for the proxy, one for load and backend")

@@ -4,7 +4,7 @@ The jobs: `plain` forwards over kept connections and does nothing else; `auth` a
 token and its expiry, refuses a token whose id is among 100,000, and replaces the client's X-User-Id
 by the token's subject. The peers get their shortest honest configuration and are spared what the
 gateway does in both jobs as well (forwarded headers, request ids, path readings), so the figures
-never flatter the gateway.
+never flatter the gateway; `forwarded` makes haproxy and nginx send those headers too.
 """
 
 import os
@@ -43,7 +43,8 @@ class Proxy:
     """One proxy doing one job; `start` gives the port it listens on."""
 
     name = ""
-    jobs = ("plain", "auth")
+    forwarded = False
+    """True when the peers send the headers that the gateway always sends."""
 
     def __init__(self, job: str, folder: Path, origin_port: int, secret: str):
         self.job, self.origin, self.secret = job, origin_port, secret
@@ -120,6 +121,12 @@ class Gateway(Proxy):
 class HAProxy(Proxy):
     name = "haproxy"
 
+    FORWARDED = """
+    option forwardfor
+    http-request set-header X-Forwarded-Proto http
+    http-request set-header X-Forwarded-Host %[req.hdr(host)]
+    http-request set-header X-Request-Id %[uuid()]
+"""
     AUTH = """
     http-request set-var(txn.bearer) http_auth_bearer
     http-request set-var(txn.alg) var(txn.bearer),jwt_header_query('$.alg')
@@ -150,6 +157,7 @@ defaults
     http-reuse always
 frontend front
     bind 127.0.0.1:{port}
+    {self.FORWARDED if self.forwarded else ""}
     {auth if self.job == "auth" else ""}
     default_backend origin
 backend origin
@@ -163,6 +171,12 @@ backend origin
 class Nginx(Proxy):
     name = "nginx"
 
+    FORWARDED = """
+            proxy_set_header X-Forwarded-For $remote_addr;
+            proxy_set_header X-Forwarded-Proto $scheme;
+            proxy_set_header X-Forwarded-Host $http_host;
+            proxy_set_header X-Request-Id $request_id;
+"""
     SCRIPT = """
 const crypto = require('crypto');
 const secret = '%s';
@@ -233,7 +247,9 @@ http {{
         location / {{
             proxy_pass http://origin;
             proxy_http_version 1.1;
+            proxy_set_header Host $http_host;
             proxy_set_header Connection "";
+            {self.FORWARDED if self.forwarded else ""}
             {inner}
         }}
     }}
