@@ -30,8 +30,12 @@ public enum DirectiveTable {
       "name NAME", in: [.listen], 1...1, standard: "the address",
       "What routes call this listener in `listener`."),
     DirectiveRule(
-      "admin ADDRESS", in: [.top], 1...1,
-      "Where `revoke` and `status` reach the running gateway: a Unix socket of mode 0600."),
+      "admin ADDRESS [{ }]", in: [.top], 1...1, opens: .admin, blockIsOptional: true,
+      "Where `revoke` and `status` reach the running gateway: a Unix socket of mode 0600, or a TCP"
+        + " address, which without a token answers `GET /health` only."),
+    DirectiveRule(
+      "token_file FILE", in: [.admin], 1...1,
+      "The token for a TCP address: 32 bytes or more; one line feed at the end is dropped."),
     DirectiveRule(
       "access_log off|stdout|FILE", in: [.top], 1...1, standard: "off",
       "One JSON line for each request, written off the loop; it never holds a token."),

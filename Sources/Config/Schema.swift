@@ -7,6 +7,7 @@
 public enum Block: UInt8, Sendable, CaseIterable {
   case top
   case listen
+  case admin
   case realm
   case tokenClass
   case identity
@@ -24,6 +25,7 @@ public enum Block: UInt8, Sendable, CaseIterable {
     switch self {
     case .top: "the top level"
     case .listen: "listen { }"
+    case .admin: "admin { }"
     case .realm: "realm { }"
     case .tokenClass: "access { } and refresh { }"
     case .identity: "identity { }"

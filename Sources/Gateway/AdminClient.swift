@@ -1,12 +1,14 @@
 // Asks a running gateway over its admin address: one request, one answer, then the connection ends.
 //
-// Blocks, with a deadline; a command line has nothing else to do. The answer is read by the same strict
-// parser as any other response, and is bounded. The protocol stands in Admin's `AdminServer`.
+// Blocks, with a deadline; a command line has nothing else to do. `Fetch` does the talking; what is
+// asked and answered stands in Admin's `AdminServer`.
 
 import Assembly
 import Bytes
 import Config
+import Crypto
 import EventLoop
+import Fetch
 import HTTPWire
 import JSON
 
@@ -40,18 +42,27 @@ struct AdminClient {
   /// Longest answer that is read.
   static let replyBytesMaximum = 4 << 20
   /// From connecting to the end of the answer. Revoking waits for the disk.
-  static let deadlineMilliseconds: Int64 = 15_000
+  static let timeoutMilliseconds = 15_000
+  /// Longest token file.
+  private static let tokenFileBytesMaximum = 1025
 
   let address: SocketAddress
+  /// What is presented over TCP; nil for a Unix socket.
+  private let token: SecretBytes?
 
   /// The client for `--admin ADDRESS`, or for the admin line of the configuration; nil after a report.
   /// Nothing else of the configuration is looked at, so that neither secrets nor variables are needed.
   static func make(_ words: CommandWords) throws(UsageMistake) -> AdminClient? {
+    let tokenFile = try words.one("--admin-token-file")
     if let text = try words.one("--admin") {
       guard let address = SocketAddress(text) else {
-        throw UsageMistake(message: "\"\(text)\" is no address; write unix:PATH")
+        throw UsageMistake(message: "\"\(text)\" is no address; write unix:PATH or 127.0.0.1:PORT")
       }
-      return AdminClient(address: address)
+      guard let tokenFile else { return AdminClient(address: address, token: nil) }
+      return read(tokenFile).map { AdminClient(address: address, token: $0) }
+    }
+    if tokenFile != nil {
+      throw UsageMistake(message: "--admin-token-file belongs to --admin")
     }
     let path = try ConfigurationOption.path(words)
     let log = DiagnosticLog()
@@ -61,88 +72,45 @@ struct AdminClient {
       Output.explain(log.rendered)
       return nil
     }
-    return AdminClient(address: address)
+    return AdminClient(address: address, token: settings.token)
   }
 
-  /// Sends a request and waits for its answer.
-  func ask(_ method: String, _ path: String, json: String? = nil) throws(AdminFault) -> AdminReply {
+  private static func read(_ path: String) -> SecretBytes? {
     do throws(SystemError) {
-      let deadline = Clock.monotonicNanoseconds() / 1_000_000 + Self.deadlineMilliseconds
-      let socket = try Socket.connect(to: address)
-      try wait(socket, toWrite: true, deadline)
-      let code = socket.pendingError()
-      if code != 0 { throw SystemError(code: code, call: "connect") }
-      var text = "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-      if let json {
-        text +=
-          "Content-Type: application/json\r\nContent-Length: \(json.utf8.count)\r\n\r\n\(json)"
-      } else {
-        text += "\r\n"
-      }
-      var request = ByteBuffer(capacity: text.utf8.count)
-      request.append(text: text)
-      while request.readableCount > 0 {
-        switch socket.send(from: &request) {
-        case .moved: break
-        case .wouldBlock: try wait(socket, toWrite: true, deadline)
-        // It may have answered and closed without reading all: the answer counts.
-        case .closed, .failed: request.clear()
-        }
-      }
-      var reply = ByteBuffer(capacity: Self.replyBytesMaximum)
-      var isOpen = true
-      while isOpen {
-        switch socket.receive(into: &reply) {
-        case .moved(let count):
-          if count == 0 { throw SystemError(code: 90, call: "receive") }  // EMSGSIZE: no room left
-        case .wouldBlock: try wait(socket, toWrite: false, deadline)
-        case .closed: isOpen = false
-        case .failed(let code):
-          if reply.readableCount == 0 { throw SystemError(code: code, call: "receive") }
-          isOpen = false
-        }
-      }
-      return try parse(reply.readable, method)
+      var bytes = try Files.read(path, bytesMaximum: tokenFileBytesMaximum)
+      if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
+      return SecretBytes(bytes.span)
     } catch {
-      throw AdminFault(
-        message: "no gateway answers at \(address): \(error.reason); is it running?")
+      Output.complaint("\(path): \(error.reason)")
+      return nil
     }
   }
 
-  private func wait(
-    _ socket: borrowing Socket, toWrite: Bool, _ deadline: Int64
-  ) throws(SystemError) {
-    let left = deadline - Clock.monotonicNanoseconds() / 1_000_000
-    let timeout = SystemError(code: 110, call: "wait")  // ETIMEDOUT
-    guard left > 0 else { throw timeout }
-    guard
-      try socket.wait(toRead: !toWrite, toWrite: toWrite, timeoutMilliseconds: Int(left))
-    else { throw timeout }
-  }
-
-  private func parse(_ bytes: Span<UInt8>, _ method: String) throws(SystemError) -> AdminReply {
-    let head = ResponseHead()
-    let garbage = SystemError(code: 71, call: "parse")  // EPROTO
-    guard
-      case .complete = head.parse(
-        bytes, from: 0, limits: HeadLimits(), requestMethod: method == "POST" ? .post : .get)
-    else { throw garbage }
-    var body: [UInt8] = []
-    var decoder = BodyDecoder(head.framing)
-    var offset = head.byteEnd
-    // Each step consumes bytes or ends the loop.
-    while true {
-      switch decoder.next(bytes, from: offset) {
-      case .data(let range):
-        body += [UInt8](copying: bytes.slice(range))
-        offset = range.upper
-      case .trailer(_, _, let consumedTo): offset = consumedTo
-      case .end: return AdminReply(status: head.status, body: body)
-      case .needsMore:
-        guard decoder.mayEndAtClose else { throw garbage }
-        return AdminReply(status: head.status, body: body)
-      case .malformed: throw garbage
+  /// Sends a request and waits for its answer.
+  func ask(
+    _ method: HTTPWire.Method, _ path: String, json: String? = nil
+  ) throws(AdminFault) -> AdminReply {
+    var headers: [FetchHeader] = []
+    if json != nil { headers.append(FetchHeader("Content-Type", "application/json")) }
+    if let token {
+      let text = token.withBytes { String(lossy: $0) }
+      headers.append(FetchHeader("Authorization", "Bearer " + text))
+    }
+    let request = FetchRequest(
+      method, address: address, host: "localhost", target: path, headers: headers,
+      body: json.map { Array($0.utf8) }, responseBytesMaximum: Self.replyBytesMaximum)
+    do throws(FetchError) {
+      let response = try Fetch.send(request, timeoutMilliseconds: Self.timeoutMilliseconds)
+      return AdminReply(status: response.status, body: response.body)
+    } catch {
+      let hint: String
+      switch error {
+      case .unreachable: hint = "; is the gateway running?"
+      case .invalidRequest, .broken, .closedEarly, .timedOut, .tooLarge, .malformed,
+        .unexpectedAnswer:
+        hint = ""
       }
+      throw AdminFault(message: "no answer from \(address): \(error)\(hint)")
     }
   }
 }

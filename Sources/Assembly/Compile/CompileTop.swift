@@ -34,18 +34,6 @@ extension Compiler {
     if let directive = directives.first(named: "limits") { limits(directive.body) }
   }
 
-  /// The admin line: a Unix socket, or loopback, because it needs no token there.
-  func admin(_ directive: Directive) -> AdminSettings? {
-    guard let argument = directive.arguments.first,
-      let endpoint = endpoint(argument, forListening: true)
-    else { return nil }
-    guard case .address(let address) = endpoint, address.family == .unix else {
-      return argument.refuse(
-        log, "is not a Unix socket", "write admin unix:run/admin.sock; only its owner can use it")
-    }
-    return AdminSettings(address: endpoint)
-  }
-
   /// One `listen` line.
   func listen(_ directive: Directive) {
     guard let argument = directive.arguments.first,

@@ -16,7 +16,9 @@ enum RevokeCommand {
       --subject S      every token of this subject that was issued until now
       --before TIME    with --subject: issued until TIME, in seconds since 1970 or YYYY-MM-DD (UTC)
       --realm NAME     whose token it is, where there are several realms
-      --admin ADDRESS  the admin address, as unix:PATH
+      --admin ADDRESS  the admin address, as unix:PATH or 127.0.0.1:PORT
+      --admin-token-file FILE
+                       the token for --admin over TCP; with -c, the configuration names it
       -c FILE          the configuration whose admin line names it (gateway.conf); nothing else of it
                        is read, so no secret is needed
 
@@ -26,13 +28,16 @@ enum RevokeCommand {
     Command.run("revoke", help: help, words) { (words) throws(UsageMistake) in
       let words = try CommandWords(
         words,
-        valued: ["-c", "--admin", "--token", "--jti", "--subject", "--before", "--realm"],
+        valued: [
+          "-c", "--admin", "--admin-token-file", "--token", "--jti", "--subject", "--before",
+          "--realm",
+        ],
         flagged: [])
       try words.expectOperands(0...0, "nothing")
       let body = try body(words)
       guard let client = try AdminClient.make(words) else { return ExitCode.refused }
       do throws(AdminFault) {
-        return tell(try client.ask("POST", "/revoke", json: body))
+        return tell(try client.ask(.post, "/revoke", json: body))
       } catch {
         Output.complaint("revoke: \(error.message)")
         return ExitCode.refused

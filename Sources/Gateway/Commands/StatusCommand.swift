@@ -10,7 +10,9 @@ enum StatusCommand {
     Asks the running gateway how it is: addresses, workers, upstreams, blocklist, warnings, counters.
 
       --json           the answer as it comes
-      --admin ADDRESS  the admin address, as unix:PATH
+      --admin ADDRESS  the admin address, as unix:PATH or 127.0.0.1:PORT
+      --admin-token-file FILE
+                       the token for --admin over TCP; with -c, the configuration names it
       -c FILE          the configuration whose admin line names it (gateway.conf); nothing else of it
                        is read, so no secret is needed
 
@@ -18,11 +20,12 @@ enum StatusCommand {
 
   static func run(_ words: [String]) -> Int32 {
     Command.run("status", help: help, words) { (words) throws(UsageMistake) in
-      let words = try CommandWords(words, valued: ["-c", "--admin"], flagged: ["--json"])
+      let words = try CommandWords(
+        words, valued: ["-c", "--admin", "--admin-token-file"], flagged: ["--json"])
       try words.expectOperands(0...0, "nothing")
       guard let client = try AdminClient.make(words) else { return ExitCode.refused }
       do throws(AdminFault) {
-        let reply = try client.ask("GET", "/status")
+        let reply = try client.ask(.get, "/status")
         guard reply.status == 200, let document = reply.document else {
           let message = reply.text("error") ?? "the gateway answered \(reply.status)"
           Output.complaint("status: \(message)")
