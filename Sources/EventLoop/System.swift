@@ -72,6 +72,9 @@ public enum StandardStream: Sendable, Equatable {
     if case .inherited(let number) = self, number > 2 { platform_close(number) }
   }
 
+  /// True when there is a descriptor of that number.
+  public var isOpen: Bool { fcntl(descriptor, F_GETFD) >= 0 }
+
   /// True when a person is watching.
   public var isTerminal: Bool { isatty(descriptor) == 1 }
 

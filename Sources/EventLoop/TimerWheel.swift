@@ -34,14 +34,15 @@ public final class TimerWheel {
   private var minimum: [Int64]
   /// No entry is due before this tick; `never` when there is none.
   private var earliest = TimerWheel.never
-  /// All slots up to this tick hold only later entries.
-  private var reached: Int64
+  /// Tick of the last `advance`: what is scheduled for an earlier one counts as due now, so that no
+  /// walk begins in the distant past.
+  private var current: Int64
   /// Number of ids in the wheel.
   private var scheduled = 0
 
   /// Makes an empty wheel at a time.
   public init(nowNanoseconds: Int64) {
-    reached = Self.tick(atOrBefore: nowNanoseconds)
+    current = Self.tick(atOrBefore: nowNanoseconds)
     first = Array(repeating: -1, count: Self.slotCount)
     minimum = Array(repeating: Self.never, count: Self.slotCount)
   }
@@ -51,8 +52,7 @@ public final class TimerWheel {
 
   /// Adds an id. A deadline that has passed fires with the next `advance`.
   public func schedule(_ token: UInt64, deadlineNanoseconds: Int64) {
-    // A tick that was reached already is not walked again, so the past goes into the next one.
-    let tick = max(Self.tick(atOrAfter: deadlineNanoseconds), reached + 1)
+    let tick = max(Self.tick(atOrAfter: deadlineNanoseconds), current)
     let slot = Self.slot(tick)
     let entry = Entry(token: token, tick: tick, next: first[slot])
     if free >= 0 {
@@ -87,6 +87,7 @@ public final class TimerWheel {
   /// particular order.
   public func advance(toNanoseconds now: Int64, into fired: inout [UInt64]) {
     let target = Self.tick(atOrBefore: now)
+    current = target
     guard target >= earliest else { return }
     var left = Self.firedMaximum
     // Nothing is due before `earliest`, and one round visits every slot, however long the loop was
@@ -102,7 +103,6 @@ public final class TimerWheel {
       }
       tick += 1
     }
-    reached = tick <= last ? tick - 1 : target
     earliest = minimum.min() ?? Self.never
   }
 

@@ -56,12 +56,18 @@ struct TimerWheelTests {
     #expect(wheel.timeoutMilliseconds(nowNanoseconds: later + 1) == 0)
   }
 
-  @Test func aDeadlineInThePastFiresWithTheNextTick() {
+  @Test func aDeadlineInThePastFiresAtOnce() {
     let wheel = TimerWheel(nowNanoseconds: Self.start)
     wheel.schedule(1, deadlineNanoseconds: 0)
-    wheel.schedule(2, deadlineNanoseconds: Self.start)
-    wheel.schedule(3, deadlineNanoseconds: -5)
-    #expect(fired(wheel, at: Self.start + Self.tick) == [1, 2, 3])
+    wheel.schedule(2, deadlineNanoseconds: -5)
+    wheel.schedule(3, deadlineNanoseconds: .min)
+    #expect(wheel.timeoutMilliseconds(nowNanoseconds: Self.start) == 0)
+    #expect(fired(wheel, at: Self.start) == [1, 2, 3])
+    // Also when the loop has gone on without anything being due.
+    let later = Self.start + 3 * Self.round
+    #expect(fired(wheel, at: later) == [])
+    wheel.schedule(4, deadlineNanoseconds: Self.start)
+    #expect(fired(wheel, at: later) == [4])
   }
 
   @Test func aDeadlineOfNeverDoesNotOverflow() {
