@@ -25,9 +25,13 @@ extension Gatekeeper {
     case .absent, .present: break
     }
     let needsBody: Bool
-    switch bodyNeed(route, head, bytes) {
+    switch bodyNeed(route, head, bytes, set) {
     case .none: needsBody = false
     case .read: needsBody = true
+    case .unreadable:
+      let isMissing =
+        credential.state == .absent && (route.auth == .refresh || route.auth == .required)
+      return deny(request, isMissing ? .denied(.missing) : .bodyUnreadable)
     case .refused(let refusal): return deny(request, refusal)
     }
     switch route.auth {
@@ -59,25 +63,29 @@ extension Gatekeeper {
 
   private enum BodyNeed {
     case none, read
+    /// A body that a backend may read a token from and the gateway doesn't know how to: behind a good
+    /// token in the head it would be passed on unjudged.
+    case unreadable
     case refused(Refusal)
   }
 
   /// Whether the request's body can hold a token that matters to the route.
   private func bodyNeed(
-    _ route: CompiledRoute, _ head: RequestHead, _ bytes: Span<UInt8>
+    _ route: CompiledRoute, _ head: RequestHead, _ bytes: Span<UInt8>, _ set: PolicySet
   ) -> BodyNeed {
     guard route.readsBody else { return .none }
     switch head.framing {
     case .none, .untilClose, .length(0): return .none
     case .length, .chunked: break
     }
-    guard let type = head.value(of: .contentType),
-      BodyFieldReader.kind(bytes.slice(type)) != .other
-    else { return .none }
-    if let coding = head.value(of: .contentEncoding),
-      !bytes.slice(coding).equalsIgnoringCase(lowercase: "identity")
-    {
-      return .refused(.bodyCoded)
+    guard BodyFieldReader.kind(head, bytes) != .other else {
+      return set.places[Int(route.places)].bodyFields.isEmpty ? .none : .unreadable
+    }
+    var coding = head.index(of: .contentEncoding)
+    while let index = coding {
+      guard bytes.slice(head.field(at: index).value).equalsIgnoringCase(lowercase: "identity")
+      else { return .refused(.bodyCoded) }
+      coding = head.index(of: .contentEncoding, from: index + 1)
     }
     if case .length(let count) = head.framing, count > BodyFieldReader.bodyBytesMaximum {
       return .refused(.bodyTooLarge)
@@ -101,8 +109,7 @@ extension Gatekeeper {
     }
     let route = set.routes[request.route]
     let places = set.places[Int(route.places)]
-    let type = head.value(of: .contentType) ?? .empty
-    switch bodyReader.read(body, BodyFieldReader.kind(bytes.slice(type)), places) {
+    switch bodyReader.read(body, BodyFieldReader.kind(head, bytes), places) {
     case .unreadable: return deny(request, .bodyUnreadable)
     case .read: break
     }

@@ -9,13 +9,23 @@ import Tokens
 
 extension PolicyDefinitions {
   /// Everything that can't stand, in the order of the definitions; empty when all is well.
-  public func mistakes() -> [PolicyMistake] {
+  ///
+  /// Not `isWhole` are definitions of which something was refused before: then only what can't stand
+  /// whatever the missing parts say is told, so that no mistake is followed by another that is none.
+  public func mistakes(isWhole: Bool = true) -> [PolicyMistake] {
     var found: [PolicyMistake] = []
     for index in identityHeaders.indices { found += identityMistakes(index) }
-    for index in corsPolicies.indices { found += corsPolicies[index].mistakes(.cors(index)) }
+    for index in corsPolicies.indices {
+      if corsPolicies[index].origins.isEmpty, !isWhole { continue }
+      found += corsPolicies[index].mistakes(.cors(index))
+    }
     for index in limits.indices { found += limits[index].mistakes(.limit(index)) }
-    for index in routes.indices { found += routeMistakes(index) }
-    return found + pairMistakes()
+    for index in routes.indices {
+      found += routeMistakes(index)
+      found += realmMistakes(index, isWhole: isWhole)
+    }
+    found += pairMistakes()
+    return isWhole ? found + fallthroughMistakes() : found
   }
 
   // MARK: Identity headers
@@ -88,15 +98,15 @@ extension PolicyDefinitions {
     case .exact(let host), .wildcard(let host):
       if !Self.isHost(host) { add("`\(host)` is not a host name", hint: "without scheme and port") }
     }
-    found += realmMistakes(index)
     return found
   }
 
-  private func realmMistakes(_ index: Int) -> [PolicyMistake] {
+  private func realmMistakes(_ index: Int, isWhole: Bool) -> [PolicyMistake] {
     let route = routes[index]
     let subject = PolicySubject.route(index)
     guard let realm = route.realm, realms.indices.contains(realm) else {
       guard route.auth == .none else {
+        guard isWhole else { return [] }
         return [PolicyMistake(subject, "a route that wants a token needs a realm")]
       }
       return route.onSuccess == .nothing
@@ -113,7 +123,7 @@ extension PolicyDefinitions {
       if route.auth == .none {
         found.append(
           PolicyMistake(subject, "on_success revoke needs a token: auth any, or required"))
-      } else if !blocklistRealms.contains(realm) {
+      } else if isWhole, !blocklistRealms.contains(realm) {
         found.append(
           PolicyMistake(
             subject, "on_success revoke, but realm \(realms[realm].name) is not in the blocklist"))

@@ -135,7 +135,7 @@ public final class RequestPolicy {
   /// Appends a request field's line without the tokens that the route doesn't read; nothing when
   /// nothing of it is left. Cheap for a field that holds none.
   public func appendLine(_ field: Field, bytes: Span<UInt8>, to buffer: inout ByteBuffer) {
-    if credentials.dropsLine, credentials.dropped.contains(field.line) { return }
+    if isDropped(field) { return }
     guard field.id == .cookie, credentials.dropsCookie else {
       return buffer.append(bytes, field.line)
     }
@@ -146,9 +146,14 @@ public final class RequestPolicy {
     if buffer.writerIndex > before { buffer.append("\r\n") }
   }
 
-  /// True when lines other than Cookie hold tokens that are not forwarded: then every line goes
-  /// through `appendLine`.
+  /// True when whole lines hold tokens that are not forwarded: then each line is asked about.
   public var dropsLines: Bool { credentials.dropsLine }
+
+  /// True when this field's whole line is not forwarded, because it holds a token that the route
+  /// doesn't read.
+  public func isDropped(_ field: Field) -> Bool {
+    credentials.dropsLine && credentials.dropped.contains(field.line)
+  }
 
   private func appendPairs(
     _ range: ByteRange, separator: UInt8, opening: StaticString, between: StaticString,

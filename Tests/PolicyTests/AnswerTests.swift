@@ -78,7 +78,10 @@ import Tokens
   }
 
   @Test(arguments: [
-    (Refusal.denied(.missing), "401 Unauthorized", #"{"statusCode":401,"message":"Unauthorized"}"#),
+    (
+      Refusal.denied(.missing), "401 Unauthorized",
+      #"{"statusCode":401,"message":"Unauthorized","error":"Unauthorized"}"#
+    ),
     (
       .denied(.expired), "401 Unauthorized",
       #"{"statusCode":401,"message":"Token has expired","error":"Unauthorized"}"#
@@ -93,9 +96,12 @@ import Tokens
     ),
     (
       .limited, "429 Too Many Requests",
-      #"{"statusCode":429,"message":"ThrottlerException: Too Many Requests"}"#
+      #"{"statusCode":429,"message":"ThrottlerException: Too Many Requests","error":"Too Many Requests"}"#
     ),
-    (.upstreamFailed, "502 Bad Gateway", #"{"statusCode":502,"message":"Bad Gateway"}"#),
+    (
+      .upstreamFailed, "502 Bad Gateway",
+      #"{"statusCode":502,"message":"Bad Gateway","error":"Bad Gateway"}"#
+    ),
     (
       .bodyTooLarge, "413 Content Too Large",
       #"{"statusCode":413,"message":"The request body is too large","error":"Content Too Large"}"#
@@ -187,18 +193,24 @@ import Tokens
     (DenialReason.missing, #"Bearer realm="main""#),
     (
       .expired,
-      #"Bearer realm="main", error="invalid_token", error_description="Token has expired""#
+      #"Bearer realm="main", error="invalid_token", error_description="Token has expired", reason="expired""#
     ),
     (
       .revoked,
-      #"Bearer realm="main", error="invalid_token", error_description="Token has been revoked""#
+      #"Bearer realm="main", error="invalid_token", error_description="Token has been revoked", reason="revoked""#
     ),
     (
       .badSignature,
-      #"Bearer realm="main", error="invalid_token", error_description="Invalid token""#
+      #"Bearer realm="main", error="invalid_token", error_description="Invalid token", reason="bad_signature""#
     ),
-    (.insufficientScope, #"Bearer realm="main", error="insufficient_scope""#),
-    (.ambiguousCredentials, #"Bearer realm="main", error="invalid_request""#),
+    (
+      .insufficientScope,
+      #"Bearer realm="main", error="insufficient_scope", reason="insufficient_scope""#
+    ),
+    (
+      .ambiguousCredentials,
+      #"Bearer realm="main", error="invalid_request", reason="ambiguous_credentials""#
+    ),
   ])
   func challengesByRFC6750(reason: DenialReason, want: String) throws {
     let world = try Self.world(.flask)

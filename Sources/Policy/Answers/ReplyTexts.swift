@@ -70,11 +70,9 @@ struct ReplyTexts {
   /// FastAPI's `detail`: HTTPBearer's word for a missing token, the usual one for a bad one.
   var fastAPIDetail: StaticString {
     guard case .denied(let reason) = refusal else {
-      switch refusal {
-      case .noRoute: return "Not Found"
-      case .methodNotAllowed: return "Method Not Allowed"
-      default: return sentence
-      }
+      // Starlette's own words are the status's phrase.
+      let isStarlettes = refusal == .noRoute || refusal == .methodNotAllowed
+      return isStarlettes ? HeadWriter.reasonPhrase(of: refusal.status) : sentence
     }
     switch reason {
     case .missing: return "Not authenticated"
@@ -87,19 +85,18 @@ struct ReplyTexts {
     }
   }
 
-  /// Nest's `message` and `error`. An exception thrown without words has the status's own phrase as
-  /// its message and no `error`; one with words has both.
-  var nestMessage: (message: StaticString, error: StaticString?) {
-    let phrase = HeadWriter.reasonPhrase(of: refusal.status)
+  /// Nest's `message`; `error` beside it is always the status's phrase. An exception thrown without
+  /// words has that phrase as its message too.
+  var nestMessage: StaticString {
     switch refusal {
-    case .denied(.missing): return (phrase, nil)
-    case .denied(.missingClaim), .denied(.insufficientScope): return ("Forbidden resource", phrase)
-    case .limited: return ("ThrottlerException: Too Many Requests", nil)
-    case .noRoute, .methodNotAllowed, .upstreamFailed, .upstreamTimeout, .unavailable:
-      return (phrase, nil)
+    case .denied(.missing), .noRoute, .methodNotAllowed, .upstreamFailed, .upstreamTimeout,
+      .unavailable:
+      return HeadWriter.reasonPhrase(of: refusal.status)
+    case .denied(.missingClaim), .denied(.insufficientScope): return "Forbidden resource"
+    case .limited: return "ThrottlerException: Too Many Requests"
     case .denied, .malformed, .requestTimeout, .headTooLarge, .bodyTooLarge, .bodyCoded,
       .bodyUnreadable, .badEscape, .ambiguousPath, .preflightRefused, .originRefused:
-      return (sentence, phrase)
+      return sentence
     }
   }
 
@@ -118,7 +115,10 @@ struct ReplyTexts {
       }
     case .limited: return "RATE_LIMITED"
     case .unavailable: return "UNAVAILABLE"
-    default: return Self.code(ofStatus: refusal.status)
+    case .malformed, .requestTimeout, .headTooLarge, .bodyTooLarge, .bodyCoded, .bodyUnreadable,
+      .badEscape, .ambiguousPath, .noRoute, .methodNotAllowed, .preflightRefused, .originRefused,
+      .upstreamFailed, .upstreamTimeout:
+      return Self.code(ofStatus: refusal.status)
     }
   }
 
@@ -135,7 +135,6 @@ struct ReplyTexts {
     case 431: "HEAD_TOO_LARGE"
     case 501: "NOT_IMPLEMENTED"
     case 502: "BAD_GATEWAY"
-    case 503: "UNAVAILABLE"
     case 504: "GATEWAY_TIMEOUT"
     case 505: "VERSION_NOT_SUPPORTED"
     default: "BAD_REQUEST"

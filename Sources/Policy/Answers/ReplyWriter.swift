@@ -85,7 +85,8 @@ public enum ReplyWriter {
   // MARK: Fields of refusals
 
   /// `WWW-Authenticate` as RFC 6750 §3: without an error code when there was no token, so that a
-  /// client learns nothing but how to ask; with one where a token or its rights were judged.
+  /// client learns nothing but how to ask; with one where a token or its rights were judged, and with
+  /// the name that log and metrics have for the reason, whatever the body's style has room for.
   private static func appendChallenge(
     _ refusal: Refusal, _ route: CompiledRoute?, _ set: PolicySet, _ texts: ReplyTexts,
     _ buffer: inout ByteBuffer
@@ -105,6 +106,11 @@ public enum ReplyWriter {
       buffer.append("\"")
     case .missingClaim, .insufficientScope: buffer.append(", error=\"insufficient_scope\"")
     case .ambiguousCredentials: buffer.append(", error=\"invalid_request\"")
+    }
+    if reason != .missing {
+      buffer.append(", reason=\"")
+      buffer.append(reason.name)
+      buffer.append("\"")
     }
     buffer.append("\r\n")
   }
@@ -145,15 +151,12 @@ public enum ReplyWriter {
       buffer.append(texts.fastAPIDetail)
       buffer.append("\"}")
     case .nestjs:
-      let (message, error) = texts.nestMessage
       buffer.append("{\"statusCode\":")
       buffer.append(decimal: status)
       buffer.append(",\"message\":\"")
-      buffer.append(message)
-      if let error {
-        buffer.append("\",\"error\":\"")
-        buffer.append(error)
-      }
+      buffer.append(texts.nestMessage)
+      buffer.append("\",\"error\":\"")
+      buffer.append(HeadWriter.reasonPhrase(of: status))
       buffer.append("\"}")
     case .coded:
       buffer.append("{\"success\":false,\"error\":{\"code\":\"")

@@ -32,7 +32,33 @@ final class BodyFieldReader {
   private(set) var primary = Credential()
   private(set) var secondary = Credential()
 
-  /// The kind that `Content-Type` names.
+  /// The kind of a request's body. Where readers may differ (no type, two types, another charset than
+  /// UTF-8) it is `other`: nothing that was found in such a body would be what a backend finds.
+  static func kind(_ head: RequestHead, _ bytes: Span<UInt8>) -> BodyKind {
+    guard let first = head.index(of: .contentType),
+      head.index(of: .contentType, from: first + 1) == nil
+    else { return .other }
+    let type = bytes.slice(head.field(at: first).value)
+    return namesOtherCharset(type) ? .other : kind(type)
+  }
+
+  /// True when the parameters name a charset that isn't UTF-8 (body-parser takes `utf-7` and
+  /// `utf-16`, in which other members stand than in what we read).
+  private static func namesOtherCharset(_ contentType: Span<UInt8>) -> Bool {
+    var pairs = PairScanner(ByteRange(0, contentType.count), separator: UInt8(ascii: ";"))
+    while let pair = pairs.next(contentType) {
+      guard contentType.slice(pair.name).equalsIgnoringCase(lowercase: "charset") else { continue }
+      let charset = contentType.slice(pair.value(contentType))
+      if !charset.equalsIgnoringCase(lowercase: "utf-8"),
+        !charset.equalsIgnoringCase(lowercase: "utf8")
+      {
+        return true
+      }
+    }
+    return false
+  }
+
+  /// The kind that a `Content-Type` names.
   static func kind(_ contentType: Span<UInt8>) -> BodyKind {
     var end = contentType.firstIndex(of: UInt8(ascii: ";")) ?? contentType.count
     while end > 0, contentType[end - 1] == 0x20 || contentType[end - 1] == 0x09 { end -= 1 }

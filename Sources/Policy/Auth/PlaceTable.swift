@@ -94,7 +94,7 @@ final class PlaceTable: Sendable {
         if role == .secondary { secondaryBodyFields.append(place.nameBytes) }
       }
     }
-    if !headers.contains(where: { $0.id == .authorization }) {
+    if !headers.contains(where: { $0.place == .authorizationBearer }) {
       headers.append(
         HeaderPlace(place: .authorizationBearer, id: .authorization, role: .stray))
     }

@@ -19,10 +19,16 @@ struct CompiledLimit: Sendable {
     var hash = SipHash128(SipKey(0, 0))
     hash.combine(text: definition.name)
     identity = hash.finish().low
-    let interval = max(
-      1, Int64(definition.periodSeconds) * 1_000_000_000 / Int64(max(1, definition.permits)))
+    // Clamped to what `mistakes` admits, so that no product can overflow.
+    let period = Int64(
+      min(max(definition.periodSeconds, 1), LimitDefinition.periodSecondsMaximum))
+    let permits = Int64(min(max(definition.permits, 1), LimitDefinition.countMaximum))
+    let burst = Int64(min(max(definition.burst, 1), LimitDefinition.countMaximum))
+    let interval = max(1, period * 1_000_000_000 / permits)
     intervalNanoseconds = interval
-    toleranceNanoseconds = interval * Int64(max(1, definition.burst))
+    toleranceNanoseconds =
+      interval.multipliedReportingOverflow(by: burst).overflow
+      ? .max / 2 : interval * burst
     countsFailuresOnly = definition.count == .failures
     isDryRun = definition.isDryRun
   }

@@ -44,8 +44,17 @@ extension PolicyDefinitions {
       byPath[key.segments, default: []].append(index)
       byFoldedPath[key.folded, default: []].append(index)
     }
-    for index in routes.indices { found += fallthroughMistakes(index, keys, byPath) }
     return found
+  }
+
+  /// Routes that let other methods of their path through to weaker protection; a missing route could
+  /// be the one that takes them, so this is asked of whole definitions.
+  func fallthroughMistakes() -> [PolicyMistake] {
+    guard routes.count <= Self.routesMaximum else { return [] }
+    let keys = routes.map { RouteKey($0) }
+    var byPath: [[[UInt8]]: [Int]] = [:]
+    for index in routes.indices { byPath[keys[index].segments, default: []].append(index) }
+    return routes.indices.flatMap { fallthroughMistakes($0, keys, byPath) }
   }
 
   /// A route's path as its segments.
