@@ -144,6 +144,8 @@ struct SocketAddressTests {
     let local = try Resolver.resolve(.name("localhost", port: 81))
     #expect(!local.isEmpty)
     for address in local { #expect(address.isLoopback && address.port == 81) }
+    let mapped = try Resolver.resolve(.name("::ffff:127.0.0.1", port: 81))
+    #expect(mapped.map(\.description) == ["127.0.0.1:81"], "the system's answers are spelled alike")
     // RFC 6761 keeps "invalid" from ever existing.
     let error = #expect(throws: ResolverError.self) {
       _ = try Resolver.resolve(.name("nowhere.invalid", port: 81))
