@@ -347,12 +347,8 @@ def test_a_stripped_path_with_another_reading_is_not_forwarded(gateway, recorder
         group /app {{ upstream backend; strip_prefix on; route / {{ auth none; }} }}
         """)
     answer = edge.get(target)
-    if answer.status == 200:  # then what went upstream has exactly one leading slash and no dots
-        path = backend.head.split(b" ")[1]
-        assert path.startswith(b"/") and not path.startswith((b"//", b"/\\")) and b".." not in path
-    else:
-        assert answer.status in (400, 404)
-        assert backend.heads == []
+    assert answer.status == 400, answer
+    assert backend.heads == []
 
 
 def test_many_faulty_connections_leave_the_gateway_healthy(quiet):
