@@ -59,6 +59,8 @@ enum ForwardedHead {
       output.append(bytes, head.authority)
       output.append("\r\n")
     }
+    // Tokens in header fields that the route doesn't read; hardly ever any.
+    let dropsLines = exchange.policy.dropsLines
     var runStart = 0
     var runEnd = 0
     for index in 0..<head.fieldCount {
@@ -76,6 +78,7 @@ enum ForwardedHead {
         isKept =
           !field.isHopByHop
           && !headerGuard.isGuarded(field, bytes: bytes)
+          && !(dropsLines && exchange.policy.isDropped(field))
       }
       guard isKept else { continue }
       if field.line.lower == runEnd {
