@@ -77,7 +77,7 @@ private enum ListenerSocket {
     let failure: UpstreamFailure
     var reused = false
     var idempotent = false
-    var fullySent = true
+    var begun = true
     var replayable = true
     let retries: Bool
     var testDescription: String { name }
@@ -93,11 +93,11 @@ private enum ListenerSocket {
       name: "reused, GET", failure: .closedBeforeResponse, reused: true, idempotent: true,
       retries: true),
     Case(
-      name: "reused, POST fully sent", failure: .closedBeforeResponse, reused: true,
+      name: "reused, POST begun", failure: .closedBeforeResponse, reused: true,
       retries: false),
     Case(
-      name: "reused, POST half sent", failure: .closedBeforeResponse, reused: true,
-      fullySent: false, retries: true),
+      name: "reused, POST not begun", failure: .closedBeforeResponse, reused: true,
+      begun: false, retries: true),
     Case(
       name: "fresh, GET", failure: .closedBeforeResponse, idempotent: true, retries: false),
     Case(
@@ -114,13 +114,13 @@ private enum ListenerSocket {
       idempotent: true, retries: false),
     Case(
       name: "takes no body", failure: .requestTimedOut, reused: true, idempotent: true,
-      fullySent: false, retries: false),
+      begun: false, retries: false),
   ]
 
   @Test(arguments: cases) func retriesOnlyWhatCannotHappenTwice(_ row: Case) {
     let attempt = UpstreamFailure.Attempt(
       connectionWasReused: row.reused, methodIsIdempotent: row.idempotent,
-      requestWasFullySent: row.fullySent, requestIsReplayable: row.replayable)
+      requestWasBegun: row.begun, requestIsReplayable: row.replayable)
     #expect(row.failure.allowsRetry(attempt) == row.retries)
   }
 

@@ -39,6 +39,11 @@ final class ClientConnection {
   /// The client will send no more bytes.
   var inputEnded = false
   var deadline = Deadline()
+  /// Bytes that came and went since the connection began: only these are progress.
+  private(set) var bytesReceived = 0
+  private(set) var bytesSent = 0
+  /// `bytesSent` when the deadline for sending was last moved between exchanges, -1 when not yet.
+  var sendMark = -1
   var exchange: Exchange?
   var requestsServed = 0
   /// The deadline of the head that is arriving has been set, from its first byte.
@@ -76,6 +81,7 @@ final class ClientConnection {
     guard room > 0 else { return .nothing }
     switch stream.receive(into: &input) {
     case .moved(let count):
+      bytesReceived &+= count
       // A short read has emptied the socket; the next byte makes a new edge. After a hang-up there
       // may be no further edge, so reading goes on until the end is seen.
       if count < room && !hangupSeen { mayRead = false }
@@ -96,7 +102,8 @@ final class ClientConnection {
   func flush() -> Bool {
     while !output.isEmpty && mayWrite {
       switch stream.send(from: &output) {
-      case .moved:
+      case .moved(let count):
+        bytesSent &+= count
         if !output.isEmpty { mayWrite = false }
       case .wouldBlock:
         mayWrite = false

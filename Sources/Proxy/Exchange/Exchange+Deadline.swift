@@ -3,17 +3,16 @@
 import Policy
 
 extension Exchange {
-  /// Sets the connection's deadline by what is being waited for. Progress moves it; the wait for a
-  /// response head is counted from the end of the request.
+  /// Sets the connection's deadline by what is being waited for. Only progress of just that moves it:
+  /// neither peer keeps an exchange alive by being busy with something else. The wait for a response
+  /// head is counted from the end of the request.
   func setDeadline(_ worker: Worker, _ client: ClientConnection) {
     let limits = worker.snapshot.limits
     let wait = currentWait(client)
-    if wait == waitsFor
-      && (wait == .responseHead || wait == .upstreamConnect || wait == .revocation)
-    {
-      return
-    }
+    let progress = progress(of: wait, client)
+    if wait == waitsFor && progress == progressSeen { return }
     waitsFor = wait
+    progressSeen = progress
     let milliseconds: Int
     switch wait {
     case .requestHead: milliseconds = limits.headTimeoutMilliseconds
@@ -38,6 +37,17 @@ extension Exchange {
 
   private func upstreamSettings(_ worker: Worker) -> Snapshot.UpstreamNumbers {
     worker.snapshot.upstreams[traffic(worker).upstream]
+  }
+
+  private func progress(of wait: Wait, _ client: ClientConnection) -> Int {
+    switch wait {
+    case .requestHead, .upstreamConnect, .responseHead, .revocation: 0
+    case .requestBody: client.bytesReceived
+    case .upstreamWritable: upstream?.bytesSent ?? 0
+    // An answer may begin before the request's body is through: that it goes on is progress too.
+    case .responseBody: upstream.map { $0.bytesReceived &+ $0.bytesSent } ?? 0
+    case .clientWritable: client.bytesSent
+    }
   }
 
   private func currentWait(_ client: ClientConnection) -> Wait {

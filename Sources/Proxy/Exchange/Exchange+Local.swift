@@ -107,6 +107,8 @@ extension Exchange {
         }
       }
     }
+    // What is left is here already: no event will ask for it.
+    if requestPhase == .discarding, !mustClose { worker.queue(client) }
   }
 
   /// Gathers a body that the decision needs a field of. Nothing is taken from the client's buffer:

@@ -78,7 +78,8 @@ extension Exchange {
     if code < 200 {
       // 101 answers an Upgrade that was never forwarded; 100 was answered here.
       guard code != 101 else { return upstreamFailed(.responseMalformed, worker, client) }
-      if code != 100, head.isHTTP11 {
+      // Interim answers are advice: those that would take the final head's room are left out.
+      if code != 100, head.isHTTP11, client.output.writerIndex < Worker.roomMinimum {
         ForwardedResponse.appendInterim(self, worker, client, connection.input)
       }
       responseHead.reset()
@@ -93,7 +94,6 @@ extension Exchange {
       respond(worker, client, connection)
     case .revoke(let entries):
       responsePhase = .held
-      waitsFor = .revocation
       worker.revoke(entries, for: self, client)
     }
   }

@@ -192,7 +192,7 @@ extension Exchange {
     let attempt = UpstreamFailure.Attempt(
       connectionWasReused: connection.isReused,
       methodIsIdempotent: head.method.isIdempotent,
-      requestWasFullySent: requestPhase == .complete && connection.output.isEmpty,
+      requestWasBegun: connection.bytesSent > 0,
       requestIsReplayable: !requestBytesDropped)
     let server = connection.server
     let upstreamIndex = connection.upstream
@@ -214,7 +214,9 @@ extension Exchange {
     if failure.allowsRetry(attempt), attempts < Exchange.attemptsMaximum {
       worker.counters.upstreamRetries += 1
       replayRequest(client)
-      return connect(worker, client)
+      connect(worker, client)
+      // A kept connection has no event to come: the body moves in the next turn.
+      return worker.queue(client)
     }
     answerFailure(failure, worker, client)
   }
@@ -235,7 +237,7 @@ extension Exchange {
     let isReusable =
       requestPhase == .complete && responsePhase == .complete && responseHead.keepsAlive
       && responseDecoder.isAtEnd && connection.output.isEmpty && connection.input.isEmpty
-      && !connection.inputEnded && !connection.hangupSeen
+      && connection.hasNothingMore(worker.blocks)
     if isReusable {
       connection.requestsServed += 1
       worker.park(connection)

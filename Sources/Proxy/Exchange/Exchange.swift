@@ -86,6 +86,8 @@ final class Exchange {
   var upstreamTook: Int64 = 0
   /// What the deadline of the connection stands for now.
   var waitsFor: Wait?
+  /// How far what is waited for had come when the deadline was last moved.
+  var progressSeen = 0
 
   /// Payload bytes of the request body, as far as known.
   var requestBodyBytes = 0
@@ -235,7 +237,7 @@ extension Exchange {
       if requestPhase == .relaying || requestPhase == .cutOff { mustClose = true }
       if requestPhase == .complete || mustClose { return .finished }
     }
-    if progress != .yielded { setDeadline(worker, client) }
+    setDeadline(worker, client)
     return progress
   }
 

@@ -37,8 +37,7 @@ enum ForwardedResponse {
     appendStatusLine(head, bytes, to: &client.output)
     appendFields(exchange, worker, head, bytes, to: &client.output)
     client.output.append("\r\n")
-    // Interim answers are advice: one that does not fit is left out.
-    if client.output.overflowed {
+    if client.output.overflowed || client.output.writerIndex > Worker.roomMinimum {
       client.output.rewind(to: start)
       client.output.clearOverflow()
     }

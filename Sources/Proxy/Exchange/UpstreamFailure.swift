@@ -45,8 +45,8 @@ enum UpstreamFailure {
     var connectionWasReused: Bool
     /// Repeating the request has the effect of sending it once (RFC 9110 §9.2.2).
     var methodIsIdempotent: Bool
-    /// The kernel took every byte of the request.
-    var requestWasFullySent: Bool
+    /// The kernel took a byte of the request.
+    var requestWasBegun: Bool
     /// All request bytes sent so far are still at hand.
     var requestIsReplayable: Bool
   }
@@ -59,9 +59,10 @@ enum UpstreamFailure {
       // The server has not seen a byte.
       return true
     case .closedBeforeResponse:
-      // The usual race: the server closed its idle connection while the request was on its way.
+      // The usual race: the server closed its idle connection while the request was on its way. A
+      // server may act on a head alone, so a byte that left is a request that may have happened.
       return attempt.connectionWasReused
-        && (attempt.methodIsIdempotent || !attempt.requestWasFullySent)
+        && (attempt.methodIsIdempotent || !attempt.requestWasBegun)
     case .responseTimedOut, .responseMalformed, .closedWithinResponse, .requestTimedOut:
       return false
     }

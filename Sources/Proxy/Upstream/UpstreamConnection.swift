@@ -35,6 +35,8 @@ final class UpstreamConnection {
   var isCounted = false
   /// Bytes of the current request that the kernel has taken.
   var bytesSent = 0
+  /// Bytes that came since the connection began.
+  private(set) var bytesReceived = 0
 
   init(token: UInt64, upstream: Int, server: Int, stream: consuming ByteStream) {
     self.token = token
@@ -63,6 +65,7 @@ final class UpstreamConnection {
     guard room > 0 else { return .nothing }
     switch stream.receive(into: &input) {
     case .moved(let count):
+      bytesReceived &+= count
       if count < room && !hangupSeen { mayRead = false }
       return .bytes
     case .wouldBlock:
@@ -75,6 +78,16 @@ final class UpstreamConnection {
       inputEnded = true
       return .failed(code)
     }
+  }
+
+  /// True when the server is as silent as it ought to be behind a whole answer. The kernel may hold
+  /// bytes whose event has come already (an answer that filled the buffer): they would be taken for
+  /// the next request's answer.
+  func hasNothingMore(_ pool: BufferPool) -> Bool {
+    guard mayRead, !inputEnded, !hangupSeen else { return !inputEnded && !hangupSeen }
+    input.clear()
+    if case .nothing = readOnce(pool) { return true }
+    return false
   }
 
   enum WriteOutcome {

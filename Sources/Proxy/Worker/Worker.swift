@@ -96,6 +96,7 @@ public final class Worker {
       let count = poller.wait(timeoutMilliseconds: timeout)
       now = Clock.monotonicNanoseconds()
       epochMilliseconds = Clock.realtimeMilliseconds()
+      if count > 1 { closeSpentConnections(count) }
       for index in 0..<count { handle(poller.event(at: index)) }
       handleTimers()
       handleQueued()
@@ -186,14 +187,29 @@ public final class Worker {
     case .busy:
       serveClient(of: connection)
     case .idle:
-      // Whatever an idle connection says, it is of no use any more: a close, or bytes that nobody
-      // asked for, which must never become the next request's answer.
-      if event.isReadable || event.isHangup {
-        pools[connection.upstream].forget(connection)
-        close(connection)
-      }
+      closeIfSpent(connection, event)
     case .closed:
       break
+    }
+  }
+
+  /// Whatever an idle connection says, it is of no use any more: a close, or bytes that nobody asked
+  /// for, which must never become the next request's answer.
+  private func closeIfSpent(_ connection: UpstreamConnection, _ event: PollEvent) {
+    guard connection.phase == .idle, event.isReadable || event.isHangup else { return }
+    pools[connection.upstream].forget(connection)
+    close(connection)
+  }
+
+  /// Before anything else of a wake-up: a client's event that stands before an idle connection's
+  /// would take that connection for its request.
+  private func closeSpentConnections(_ count: Int) {
+    for index in 0..<count {
+      let event = poller.event(at: index)
+      guard Token.kind(event.token) == .upstream,
+        let connection = upstreams.find(event.token)
+      else { continue }
+      closeIfSpent(connection, event)
     }
   }
 
