@@ -108,7 +108,7 @@ public final class DiagnosticLog {
     add(Pending(severity: .warning, span: span, file: span.file, message: message, hint: hint))
   }
 
-  /// Reports a mistake of a file as a whole.
+  /// Reports a mistake of a file as a whole; shown at its first line when it could be read.
   public func error(_ message: String, inFile file: String, hint: String? = nil) {
     add(Pending(severity: .error, span: nil, file: file, message: message, hint: hint))
   }
@@ -150,7 +150,8 @@ public final class DiagnosticLog {
   }
 
   private func make(_ entry: Pending) -> Diagnostic {
-    guard let span = entry.span else {
+    let whole = map.files.firstIndex { $0.name == entry.file }.map { map.span($0, 0, 0) }
+    guard let span = entry.span ?? whole else {
       return Diagnostic(
         severity: entry.severity, file: entry.file, line: 0, column: 0, message: entry.message,
         sourceLine: "", caret: (0, 1), hint: entry.hint)

@@ -8,10 +8,12 @@ import Config
 import Policy
 
 extension Compiler {
-  /// Asks Policy what can't stand, and reports it.
+  /// Asks Policy what can't stand, and reports it; beside other mistakes, what is certain all the same.
   func judgePolicy(_ directives: [Directive]) {
     let values = variableValues(in: directives)
-    for mistake in policy.mistakes() {
+    let isWhole = !log.hasErrors
+    for mistake in policy.mistakes(isWhole: isWhole) {
+      if !isWhole, isDoubtful(mistake) { continue }
       let sources: [Directive]
       let index: Int
       switch mistake.subject {
@@ -37,6 +39,14 @@ extension Compiler {
     }
   }
 
+  /// True when one of the routes that a mistake is about was not understood in all its parts: the
+  /// refused line may be what makes it another route.
+  private func isDoubtful(_ mistake: PolicyMistake) -> Bool {
+    guard case .route(let index) = mistake.subject else { return false }
+    return doubtfulRoutes.contains(index)
+      || mistake.related.map(doubtfulRoutes.contains) ?? false
+  }
+
   /// What stands between backticks.
   private func quotedParts(_ message: String) -> [String] {
     let parts = message.split(separator: "`", omittingEmptySubsequences: false)
@@ -46,11 +56,12 @@ extension Compiler {
   /// Where a quoted text stands in a directive or its block: an argument, or a directive of the block
   /// that it begins with (`origins *`).
   private func span(of text: String, in directive: Directive) -> SourceSpan? {
-    if let found = directive.arguments.first(where: { $0.isUsable && $0.text == text }) {
-      return found.span
-    }
+    // Inside first: a policy may be named like one of its origins.
     for inner in directive.body {
       if let found = span(of: text, in: inner) { return found }
+    }
+    if let found = directive.arguments.first(where: { $0.isUsable && $0.text == text }) {
+      return found.span
     }
     let name = String(text.prefix { $0 != " " })
     return directive.body.first(named: name)?.span

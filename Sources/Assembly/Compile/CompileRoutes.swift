@@ -29,6 +29,8 @@ struct RouteScope {
   var timeout: Int?
   /// True when something in it was reported; its routes are not judged further.
   var isBroken = false
+  /// True when it has a line that nobody understood; its routes are not compared with others.
+  var isDoubtful = false
 }
 
 extension Compiler {
@@ -135,6 +137,7 @@ extension Compiler {
     }
     let isBroken = body.contains { $0.block == nil && $0.arguments.contains { !$0.isUsable } }
     if isBroken || log.errorCount > errorsBefore { scope.isBroken = true }
+    if body.contains(where: { !$0.isSound }) { scope.isDoubtful = true }
   }
 
   private func limitNamesOf(_ directive: Directive, _ scope: inout RouteScope) {
@@ -187,6 +190,7 @@ extension Compiler {
     let cors = scope.cors ?? policy.defaultCORS.map { .policy($0) } ?? .pass
     let stripped = scope.strippedPrefix == "/" ? "" : scope.strippedPrefix
     for host in scope.hosts.isEmpty ? [(.any, "")] : scope.hosts {
+      if scope.isDoubtful { doubtfulRoutes.insert(policy.routes.count) }
       policy.routes.append(
         RouteDefinition(
           listeners: scope.listeners, host: host.rule, methods: methods, path: path,

@@ -38,6 +38,8 @@ final class Compiler {
   var topFlask422 = false
   /// The directive behind each definition, for pointing at what Policy finds wrong with it.
   var routeDirectives: [Directive] = []
+  /// Routes with a line, of their own or of a group around, that was refused.
+  var doubtfulRoutes: Set<Int> = []
   var corsDirectives: [Directive] = []
   var limitDirectives: [Directive] = []
   var identityDirectives: [Directive] = []
@@ -70,7 +72,7 @@ final class Compiler {
         "no route", inFile: mainFile,
         hint: "add group /api { upstream NAME; route / { auth required; } }")
     }
-    if !log.hasErrors { judgePolicy(directives) }
+    judgePolicy(directives)
     return Configuration(settings: settings, policy: policy, routes: listings)
   }
 
