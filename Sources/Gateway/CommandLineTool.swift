@@ -71,6 +71,11 @@ enum CommandLineTool {
       return ExitCode.done
     }
     if word == "--version" { return VersionCommand.run(Array(words.dropFirst())) }
+    // `-c FILE` may stand before the command as well as behind it.
+    if word == "-c", words.count > 2, !words[2].hasPrefix("-") {
+      let options = words[2...].prefix { $0 != "--" }
+      return run(Array(options + words.prefix(2) + words[options.endIndex...]))
+    }
     // Options without a command are those of `run`.
     if word.hasPrefix("-") { return RunCommand.run(words) }
     if let row = commands.first(where: { $0.name == word }) {

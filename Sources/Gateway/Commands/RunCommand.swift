@@ -24,6 +24,10 @@ enum RunCommand {
         guard let number = Int32(text), number >= 0 else {
           throw UsageMistake(message: "--ready-fd needs the number of a descriptor")
         }
+        // Before anything is opened: later the number could be one of our own files.
+        guard StandardStream.inherited(number).isOpen else {
+          throw UsageMistake(message: "--ready-fd \(number) is no open descriptor")
+        }
         descriptor = number
       }
       guard let configuration = ConfigurationOption.load(try ConfigurationOption.path(words)) else {

@@ -21,7 +21,7 @@ enum SecretNewCommand {
 
       --bytes N   random bytes of each secret, 32 to 512 (32)
       --env       lines for an environment file
-      -c FILE     the configuration (gateway.conf)
+      -c FILE     with --env: the configuration (gateway.conf)
 
     """
   private static let standardNames = ["JWT_ACCESS_SECRET", "JWT_REFRESH_SECRET"]
@@ -32,7 +32,6 @@ enum SecretNewCommand {
       try words.expectOperands(0...0, "nothing")
       let byteCount = try byteCount(words)
       guard words.has("--env") else {
-        if try words.one("-c") != nil { throw UsageMistake(message: "-c belongs to --env") }
         Output.answer(secret(byteCount) + "\n")
         return ExitCode.done
       }

@@ -14,7 +14,8 @@ enum TokenInspectCommand {
     usage: gateway token inspect TOKEN
 
     Shows a token's header and claims. Checks no signature, so anybody may have written what it
-    shows; `gateway token verify` checks.
+    shows; `gateway token verify` checks. As everywhere -c FILE may be said, and nothing of it is
+    read.
 
       TOKEN   the token, or - to read it from standard input
 
@@ -22,7 +23,7 @@ enum TokenInspectCommand {
 
   static func run(_ words: [String]) -> Int32 {
     Command.run("token inspect", help: help, words) { (words) throws(UsageMistake) in
-      let words = try CommandWords(words, valued: [], flagged: [])
+      let words = try CommandWords(words, valued: ["-c"], flagged: [])
       try words.expectOperands(1...1, "TOKEN")
       let token = try TokenWord.read(words.operands[0])
       let parts = token.split(separator: ".", omittingEmptySubsequences: false)

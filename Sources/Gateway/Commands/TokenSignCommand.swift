@@ -56,8 +56,10 @@ enum TokenSignCommand {
       payload.add("exp", "\(now + (life ?? realm.lifetimeSeconds(tokenClass) ?? 900))")
       payload.add("jti", JSONText.quoted(try words.one("--jti") ?? randomIdentifier()))
       if let issuer = realm.issuerText { payload.add("iss", JSONText.quoted(issuer)) }
-      if let audience = realm.audienceTexts.first {
-        payload.add("aud", JSONText.quoted(audience))
+      let audiences = realm.audienceTexts.map { JSONText.quoted($0) }
+      if let only = audiences.first {
+        // One name stands alone, several as a list (RFC 7519 §4.1.3).
+        payload.add("aud", audiences.count == 1 ? only : "[\(audiences.joined(separator: ","))]")
       }
       for (name, value) in claims { payload.add(name, value) }
       Output.answer(signer.sign(payload: given ?? payload.text) + "\n")
