@@ -60,6 +60,7 @@ public enum SecretStrength: Sendable, Equatable {
     "key", "token", "hunter2", "letmein", "qwerty", "123456", "12345678", "1234567890",
     "a1b2c3d4e5f6...", "my-shared-access-secret-123", "my-shared-refresh-secret-456",
     "sk8dkj29mn3pq7vx2zy9wr5ut8sl6fh4jk2nm9pq3rt7vy",
+    "k8dkj29mn3pq7vx2zy9wr5ut8sl6fh4jk2nm9pq3rt7vy12we5rt9",
     "dev-key-sk8dkj29mn3pq7vx2zy9wr5ut8sl6fh4j",
     "staging-key-x7zy9wr5ut8sl6fh4jk2nm9pq3rt7vy12w",
     "prod-key-y9wr5ut8sl6fh4jk2nm9pq3rt7vy12we5rt9",
