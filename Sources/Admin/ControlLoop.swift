@@ -143,6 +143,8 @@ public final class ControlLoop {
   private func passDeadlines() {
     if purgeAt <= now {
       keeper.purge(nowSeconds: epochSeconds)
+      // A mailbox that is full has a worker that is not idle.
+      for worker in workers where !worker.hasEnded { worker.mailbox.send(.housekeep) }
       purgeAt = now + ControlLoop.purgeNanoseconds
     }
     for request in pending where request.deadline <= now {

@@ -9,6 +9,8 @@ public enum WorkerMessage: Sendable {
   /// The revocations that an exchange asked for stand in every worker; `isDurable` says whether the
   /// store has them too.
   case revocationApplied(ticket: RevocationTicket, isDurable: Bool)
+  /// Expired revocations have been forgotten: let go of what is outgrown, traffic or not.
+  case housekeep
   /// Send this worker's counters to the control loop under `serial`.
   case reportCounters(serial: UInt64)
 }

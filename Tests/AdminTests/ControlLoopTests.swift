@@ -28,8 +28,18 @@ private let status = "GET /status HTTP/1.1\r\nHost: a\r\n\r\n"
       case .revocationApplied(let ticket, let isDurable): "\(ticket.exchange) \(isDurable)"
       case .drain(let deadline): "drain \(deadline - harness.times.monotonic)"
       case .reportCounters(let serial): "report \(serial)"
+      case .housekeep: "housekeep"
       }
     }
+  }
+
+  @Test func tellsIdleWorkersToForgetWhatHasExpired() throws {
+    let harness = try ControlHarness(workers: 2)
+    harness.turn(afterMilliseconds: 59_999)
+    #expect(applied(harness, 0).isEmpty)
+    harness.turn(afterMilliseconds: 1)
+    #expect(applied(harness, 0) == ["housekeep"])
+    #expect(applied(harness, 1) == ["housekeep"])
   }
 
   @Test func appliesAndAnswersTheWorkerThatAsked() throws {
@@ -317,7 +327,7 @@ private enum FakeWorker {
         case .drain: mustEnd = true
         case .revocationApplied(let ticket, let durable):
           isDurable = durable && ticket.worker == index
-        case .reportCounters: break
+        case .reportCounters, .housekeep: break
         }
       }
     }

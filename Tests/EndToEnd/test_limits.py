@@ -161,3 +161,16 @@ def test_limits_add_up_and_off_clears_them(gateway, recorder):
     assert [edge.get("/both").status for _ in range(4)] == [200, 200, 429, 429]
     assert edge.get("/wide").status == 200
     assert {edge.get("/off").status for _ in range(10)} == {200}
+
+
+def test_a_body_that_is_too_large_was_no_failed_login(gateway, recorder):
+    """The backend never saw it, so nobody has guessed a password."""
+    backend = recorder(status_by_path)
+    limit = "key client_ip; rate 1/h; burst 2; count failures;"
+    text = limited(backend.address, limit).replace(
+        "route /status { limit login; }", "route /status { limit login; limits { body 8; } }"
+    )
+    edge = gateway(text)
+    for _ in range(5):
+        assert edge.post("/status/200", b"123456789").status == 413
+    assert edge.get("/status/401").status == 401

@@ -39,6 +39,14 @@ extension Exchange {
     reason = failure.name
   }
 
+  /// Refuses an admitted request that the backend will not see. Nobody has judged a password, so a
+  /// permit of `count failures` goes back (DESIGN §5.6).
+  func refuseUnjudged(_ refusal: Refusal, _ worker: Worker, _ client: ClientConnection) {
+    policy.learnFailure(worker.gatekeeper)
+    policy.refuse(refusal)
+    answerHere(worker, client)
+  }
+
   /// The request turned out bad in its body: refuse it while the client has seen nothing.
   func failRequest(_ refusal: Refusal, _ worker: Worker, _ client: ClientConnection) {
     if let connection = upstream {

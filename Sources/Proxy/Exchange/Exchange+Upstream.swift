@@ -56,8 +56,7 @@ extension Exchange {
       connection.output.clear()
       worker.close(connection)
       upstream = nil
-      policy.refuse(.headTooLarge)
-      return answerHere(worker, client)
+      return refuseUnjudged(.headTooLarge, worker, client)
     }
     sentUpstreamAt = worker.now
     // A second attempt has its own time.
@@ -159,7 +158,8 @@ extension Exchange {
       connection.output.append("0\r\n")
     }
     let headerGuard = worker.snapshot.policy.headerGuard
-    guard !headerGuard.isGuarded(name: client.input.written.slice(name)) else { return }
+    guard !headerGuard.isGuarded(name: client.input.written.slice(name), asTrailer: true)
+    else { return }
     TrailerLine.append(name, value, from: client.input, to: &connection.output)
   }
 

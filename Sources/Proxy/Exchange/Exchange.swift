@@ -202,8 +202,7 @@ extension Exchange {
   /// Stages 10 and 11 begin: the request may pass.
   func admitted(_ worker: Worker, _ client: ClientConnection) {
     if case .length(let count) = head.framing, count > bodyMaximum(worker) {
-      policy.refuse(.bodyTooLarge)
-      return answerHere(worker, client)
+      return refuseUnjudged(.bodyTooLarge, worker, client)
     }
     if head.framing != .none { sendContinue(worker, client) }
     connect(worker, client)

@@ -277,6 +277,8 @@ public final class Worker {
         else { continue }
         exchange.revocationApplied(self, client, isDurable: isDurable)
         serve(client)
+      case .housekeep:
+        gatekeeper.housekeep()
       case .reportCounters(let serial):
         control.send(.counters(worker: index, serial: serial, reportedCounters))
       }
