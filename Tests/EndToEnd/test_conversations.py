@@ -3,6 +3,7 @@
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import time
 from pathlib import Path
@@ -361,3 +362,59 @@ def test_a_body_that_only_the_backend_can_read_is_not_passed_behind_a_good_heade
     plain = [("Content-Type", "application/json; charset=UTF-8")]
     assert edge.post("/refresh", b"{}", token=good, headers=plain).status == 200
     assert edge.post("/refresh", b"", token=good).status == 200
+
+
+def test_a_body_goes_on_to_the_next_server_when_the_first_cannot_be_reached(gateway, recorder):
+    """A kept connection has no event of its own to start the body with."""
+
+    def script(peer):
+        while True:
+            peer.read_body(peer.read_head())
+            peer.send(OK)
+
+    backend = recorder(script)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # bound and not listening: refused, and taken by nobody
+        text = config.open_to(backend.address, workers=1).replace(
+            "{ server", "{ server 127.0.0.1:%d; server" % closed.getsockname()[1]
+        )
+        edge = gateway(text, ENVIRONMENT)
+        with edge.connect() as client:
+            client.socket.settimeout(SOON)
+            for number in range(4):
+                assert client.request("POST", f"/{number}", body=b"x" * 100).status == 200
+                time.sleep(2.1 if number == 2 else 0.05)  # once, until the server is tried again
+            assert client.request("PUT", "/last", body=b"y" * 30000).status == 200
+    assert len(backend.heads) == 5
+
+
+def test_a_token_header_in_a_trailer_is_not_forwarded(gateway, recorder):
+    realm = config.REALM.replace("lifetime 15m; }", "lifetime 15m; token header X-Access Bearer; }")
+    backend = recorder()
+    edge = gateway(config.guarded(backend.address).replace(config.REALM, realm), ENVIRONMENT)
+    token = sign(claims(), ACCESS)
+    lines = b"X-Access: Bearer %s\r\nx_access: 1\r\nX-Sum: 1\r\n" % token.encode()
+    with edge.connect() as client:
+        head = render("POST", "/", [("Transfer-Encoding", "chunked"), ("X-Access", f"Bearer {token}")])
+        client.send(head + b"1\r\nx\r\n0\r\n" + lines + b"\r\n")
+        assert client.read_response("POST").status == 200
+    assert backend.peers[0].trailers == [b"X-Sum: 1"]
+
+
+def test_a_client_that_resets_does_not_keep_its_upstream_waiting(gateway, recorder):
+    ended = []
+
+    def script(peer):
+        peer.read_head()
+        peer.wait_for_end()
+        ended.append(peer)
+
+    backend = recorder(script)
+    edge = gateway(config.open_to(backend.address), ENVIRONMENT)
+    client = edge.connect()
+    client.send(render("GET", "/"))
+    backend.wait_for_heads(1)
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    wait_until(lambda: ended, "the end of the upstream connection", SOON)
+    assert edge.logged(path="/")["reason"] == "client_aborted"

@@ -99,8 +99,9 @@ public final class HeaderGuard: Sendable {
     self.slots = slots
   }
 
-  /// True when a field of this name must not be forwarded from a client, in a head or a trailer.
-  public func isGuarded(name: Span<UInt8>) -> Bool {
+  /// True when a field of this name must not be forwarded from a client. In a trailer that holds for
+  /// the proper spellings too: nobody judged a token that comes behind the body.
+  public func isGuarded(name: Span<UInt8>, asTrailer: Bool = false) -> Bool {
     if name.count >= prefix.count, name[0] | 0x20 == prefix[0],
       Self.isFolding(name.slice(from: 0, to: prefix.count), prefix)
     {
@@ -118,7 +119,7 @@ public final class HeaderGuard: Sendable {
       }
       let row = rows[index]
       if Self.isFolding(name, row.folded) {
-        return row.proper.isEmpty || !name.equalsIgnoringCase(row.proper.span)
+        return asTrailer || row.proper.isEmpty || !name.equalsIgnoringCase(row.proper.span)
       }
       slot = (slot + 1) & (slots.count - 1)
     }

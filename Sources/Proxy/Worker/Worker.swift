@@ -155,6 +155,10 @@ public final class Worker {
       if event.isHangup {
         client.hangupSeen = true
         client.mayRead = true
+        // One that has only finished sending still waits for its answer; one that reset does not.
+        if client.phase == .inExchange, client.stream.pendingError() != 0 {
+          return abort(client, because: "client_aborted")
+        }
       }
       serve(client)
     case .upstream:
