@@ -9,7 +9,7 @@
 //                           "workers":{"count","answered"},"listeners":[{"name","address"}],
 //                           "upstreams":[{"name","servers":[…]}],"routes":N,"realms":[…],
 //                           "blocklist":{"entries","store":"memory"|"journal","store_failing"},
-//                           "warnings":[…],"counters":{…}}
+//                           "limit_overflows":N,"warnings":[…],"counters":{…}}
 //     POST /revoke     {"jti":"…","expires":EPOCH?} | {"token":"…"} |
 //                      {"subject":"…","before":EPOCH?} | {"everyone":true,"before":EPOCH?},
 //                      each with "realm":"…" where there are several.

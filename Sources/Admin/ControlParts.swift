@@ -1,6 +1,7 @@
 // What the control loop is made of, and the clocks it reads.
 
 import EventLoop
+import Policy
 import Proxy
 import Tokens
 
@@ -16,6 +17,8 @@ struct ControlParts {
   /// The addresses of `settings.listeners` as bound, by index.
   let boundAddresses: [String]
   let version: String?
+  /// The limit buckets, for their alarm; nil in tests that have none.
+  var limits: LimitTable?
 }
 
 /// The two clocks of the loop, replaced in tests.

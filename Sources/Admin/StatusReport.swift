@@ -86,6 +86,7 @@ struct StatusReport {
     blocklist.add("store", settings.blocklist.journalPath == nil ? "memory" : "journal")
     blocklist.add("store_failing", isStoreFailing)
     object.add("blocklist", blocklist)
+    object.add("limit_overflows", parts.limits?.overflowCount ?? 0)
     object.add("warnings", settings.warnings)
     object.add("counters", countersObject)
     return object

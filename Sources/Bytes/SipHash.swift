@@ -135,11 +135,3 @@ public struct SipHash128 {
     v2 = v2 << 32 | v2 >> 32
   }
 }
-
-/// Compares two byte strings in time that depends on their lengths only.
-public func constantTimeEquals(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
-  guard left.count == right.count else { return false }
-  var difference: UInt8 = 0
-  for index in 0..<left.count { difference |= left[index] ^ right[index] }
-  return difference == 0
-}

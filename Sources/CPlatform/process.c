@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 static void watched(sigset_t *set) {
@@ -26,29 +25,6 @@ int platform_block_signals(void) {
   watched(&set);
   if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) return -errno;
   return -pthread_sigmask(SIG_BLOCK, &set, NULL);
-}
-
-int platform_unblock_signals(void) {
-  sigset_t set;
-  watched(&set);
-  return -pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-}
-
-int platform_signalfd(void) {
-  sigset_t set;
-  watched(&set);
-  int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-  return fd < 0 ? -errno : fd;
-}
-
-int platform_signalfd_next(int fd) {
-  struct signalfd_siginfo info;
-  ssize_t result;
-  do {
-    result = read(fd, &info, sizeof info);
-  } while (result < 0 && errno == EINTR);
-  if (result < 0) return -errno;
-  return (int)info.ssi_signo;
 }
 
 struct thread_start {

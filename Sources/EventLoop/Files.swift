@@ -29,9 +29,6 @@ public struct FileStatus: Sendable, Equatable {
   public let mode: UInt32
   /// When the content last changed, in nanoseconds since 1970.
   public let modifiedNanoseconds: Int64
-
-  /// True when other users than the owner may read or write it: too open for a secret.
-  public var isOpenToOthers: Bool { mode & 0o077 != 0 }
 }
 
 /// Which file it is, not what it is called.

@@ -2,7 +2,7 @@
 //
 // Streams are registered once, for everything, edge-triggered, and never touched again: a request
 // costs no epoll_ctl. Closing a socket unregisters it. What an edge asks of the owner stands at
-// `Socket`. Listeners, mailboxes and signals are level-triggered: what is left comes again.
+// `Socket`. Listeners and mailboxes are level-triggered: what is left comes again.
 //
 // A token says whose event it is (a slot index and a generation, so that an event of a socket that
 // was closed within the same turn is recognised and ignored). One loop.
@@ -71,11 +71,6 @@ public final class Poller {
   /// Registers a mailbox; `drain` it at every event.
   public func add<Message>(_ mailbox: Mailbox<Message>, token: UInt64) throws(SystemError) {
     try add(source: mailbox.bell, token: token, isShared: false)
-  }
-
-  /// Registers the process's signals; call `next()` until nil at every event.
-  public func add(_ signals: Signals, token: UInt64) throws(SystemError) {
-    try add(source: signals.descriptor, token: token, isShared: false)
   }
 
   private func add(source: Int32, token: UInt64, isShared: Bool) throws(SystemError) {

@@ -22,9 +22,6 @@ public enum System {
   /// The process's number.
   public static var processIdentifier: Int32 { getpid() }
 
-  /// The user the process acts as; 0 is root.
-  public static var userIdentifier: UInt32 { geteuid() }
-
   /// Ends the process at once.
   public static func exit(_ code: Int32) -> Never { Glibc.exit(code) }
 

@@ -7,8 +7,6 @@ import Bytes
 public enum ChunkWriter {
   /// Bytes that framing may add to one chunk of data: 16 digits, CRLF before and CRLF behind.
   public static let overheadMaximum = 20
-  /// Bytes of `appendEnd`.
-  public static let endBytes = 5
 
   /// Appends `data` as one chunk; nothing when it is empty, since an empty chunk ends the body.
   public static func append(_ data: Span<UInt8>, to buffer: inout ByteBuffer) {

@@ -92,9 +92,6 @@ public final class Realm: Sendable {
       ?? "\(tokenClass.name)"
   }
 
-  /// True when both classes are signed with the same key, so that `type` must tell them apart.
-  public var sharesKeys: Bool { keys.contains { $0.classes == [.access, .refresh] } }
-
   func rules(_ tokenClass: TokenClass) -> ClassRules {
     tokenClass == .access ? access : refresh
   }

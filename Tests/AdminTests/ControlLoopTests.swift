@@ -179,7 +179,7 @@ private let status = "GET /status HTTP/1.1\r\nHost: a\r\n\r\n"
       + #""listeners":[{"name":"main","address":"127.0.0.1:8080"}],"#
       + #""upstreams":[{"name":"flask","servers":["one:80","two:81"]}],"routes":0,"#
       + #""realms":["main"],"#
-      + #""blocklist":{"entries":1,"store":"memory","store_failing":false},"#
+      + #""blocklist":{"entries":1,"store":"memory","store_failing":false},"limit_overflows":0,"#
       + #""warnings":["realm \"main\": weak secret"],"counters":{"connections_accepted":0,"#
       + #""connections_open":0,"requests":0,"requests_malformed":0,"requests_refused":0,"#
       + #""upstream_failures":0,"upstream_connects":0,"upstream_reuses":0,"upstream_retries":0,"#

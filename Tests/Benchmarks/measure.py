@@ -1,8 +1,8 @@
 """CPU per request of the gateway beside haproxy, nginx and a byte relay, on the same jobs.
 
 One worker each, pinned to core 0; the load generator and the backend on core 1. In every round each
-proxy serves the same number of requests, one after the other, so that a change of the machine's speed
-meets all of them; ratios are made within a round, and their median is what counts. Wall-clock figures
+proxy serves the same number of requests, in short turns, so that a change of the machine's speed meets
+all of them; ratios are made within a round, and their median is what counts. Wall-clock figures
 are not used: on a shared machine they say little.
 """
 
@@ -17,6 +17,8 @@ from pathlib import Path
 import peers
 from material import Material, wait_for
 
+SLICES = 6
+"""A round is served in so many turns: what disturbs the machine for a second then meets everybody."""
 BARS = {("plain", "haproxy"): 0.85, ("auth", "haproxy"): 0.75}
 
 
@@ -125,17 +127,22 @@ def measure(job, chosen, folder, material, origin_port, tools, options):
             proxy.port = port
             print(f"{job}: {proxy.name} answers as it must", flush=True)
         file = material.files[job]
+        each = max(options.connections, options.requests // SLICES)
         rounds = {proxy.name: [] for proxy in running}
+        for proxy in running:
+            load(tools / "load", proxy.port, options.connections, 5000, file)
         for number in range(options.rounds):
-            # The order turns, so that nobody always follows the same neighbour.
-            turned = running[number % len(running) :] + running[: number % len(running)]
-            for proxy in turned:
-                load(tools / "load", proxy.port, options.connections, 2000, file)
-                before = cpu_nanoseconds(proxy.process.pid)
-                load(tools / "load", proxy.port, options.connections, options.requests, file)
-                time.sleep(0.05)  # the last sends are accounted when the thread next sleeps
-                used = cpu_nanoseconds(proxy.process.pid) - before
-                rounds[proxy.name].append(used / options.requests / 1000)
+            used = dict.fromkeys(rounds, 0)
+            for part in range(SLICES):
+                # The order turns, so that nobody always follows the same neighbour.
+                first = (number + part) % len(running)
+                for proxy in running[first:] + running[:first]:
+                    before = cpu_nanoseconds(proxy.process.pid)
+                    load(tools / "load", proxy.port, options.connections, each, file)
+                    time.sleep(0.01)  # the last sends are accounted when the thread next sleeps
+                    used[proxy.name] += cpu_nanoseconds(proxy.process.pid) - before
+            for name, total in used.items():
+                rounds[name].append(total / (each * SLICES) / 1000)
             shown = "  ".join(f"{name} {values[-1]:.2f}" for name, values in rounds.items())
             print(f"{job}: round {number + 1}/{options.rounds}: {shown} µs", flush=True)
         if "gateway" in rounds:

@@ -36,7 +36,7 @@ struct WriterTests {
   @Test func aChunkReadsBackAsItWasWritten() {
     for count in [1, 9, 10, 15, 16, 255, 256, 4_095] {
       let data = (0..<count).map { UInt8(truncatingIfNeeded: $0) }
-      var buffer = ByteBuffer(capacity: count + ChunkWriter.overheadMaximum + ChunkWriter.endBytes)
+      var buffer = ByteBuffer(capacity: count + ChunkWriter.overheadMaximum + 5)
       ChunkWriter.append(data.span, to: &buffer)
       ChunkWriter.appendEnd(to: &buffer)
       let overflowed = buffer.overflowed

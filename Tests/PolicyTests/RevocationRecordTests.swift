@@ -94,26 +94,4 @@ import Tokens
     let comment = String(repeating: "x", count: RevocationRecord.lineBytesMaximum + 1)
     #expect(Self.parse(comment) == .damaged)
   }
-
-  @Test(
-    arguments: [
-      ("a jti", "a1", "jti:a1"), ("with space around", "  a1\r", "jti:a1"),
-      ("a comment", "# a1", nil), ("an empty line", "", nil), ("blanks", " \t", nil),
-      ("a prefix is part of the id", "jti:a1", "jti:jti:a1"),
-      (
-        "the longest", String(repeating: "x", count: 8188),
-        "jti:" + String(repeating: "x", count: 8188)
-      ),
-      ("too long", String(repeating: "x", count: 8189), nil),
-    ] as [(String, String, String?)])
-  func readsImportLines(name: String, line: String, want: String?) throws {
-    let bytes = Array(line.utf8)
-    let entry = RevocationEntry.imported(
-      line: bytes.span, realm: try Forge.realm(), nowSeconds: Forge.now)
-    #expect(entry?.value == want, "\(name)")
-    if let entry {
-      #expect(entry.kind == .token && entry.realm == "main")
-      #expect(entry.expiry == Forge.now + RevocationEntry.keptSecondsWithoutLifetime)
-    }
-  }
 }

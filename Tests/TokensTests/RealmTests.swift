@@ -168,8 +168,6 @@ import Tokens
       #expect(verifier.refusal(token, realm, accepting) == nil)
     }
     #expect(try TokenForge.realm(refresh: nil).makeSigner(for: .refresh) == nil)
-    #expect(realm.sharesKeys == false)
-    #expect(try TokenForge.singleSecretRealm().sharesKeys)
   }
 
   @Test func verifiesLongerHashes() throws {

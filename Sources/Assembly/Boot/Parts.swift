@@ -65,7 +65,7 @@ struct Parts {
       return try ControlLoop(
         snapshot: snapshot, realms: realms, mailbox: control, workers: workers,
         keeper: RevocationKeeper(table: revocations, journal: journal), admin: admin,
-        boundAddresses: boundAddresses, version: GatewayVersion.text)
+        boundAddresses: boundAddresses, version: GatewayVersion.text, limits: limits)
     } catch {
       throw .system(error)
     }

@@ -1,6 +1,6 @@
 // The system calls of the gateway, in the shape that Swift can call without knowing their structs.
 //
-// Swift's Glibc module shows neither epoll (a packed struct), eventfd and signalfd, nor what glibc
+// Swift's Glibc module shows neither epoll (a packed struct), eventfd, nor what glibc
 // hides behind _GNU_SOURCE (accept4, thread names, affinity), and its sockaddr casts are unsafe to
 // write by hand. Here each becomes one function with one convention:
 //
@@ -80,7 +80,7 @@ struct platform_event {
 int platform_epoll_create(void);
 /// Registers for everything (in, out, peer's end), edge-triggered, once and for ever.
 int platform_epoll_add_stream(int epoll, int fd, uint64_t token);
-/// Registers for input, level-triggered: listeners, eventfds, signalfds. `exclusive` wakes only some
+/// Registers for input, level-triggered: listeners, eventfds. `exclusive` wakes only some
 /// of the loops that share the descriptor.
 int platform_epoll_add_source(int epoll, int fd, uint64_t token, int exclusive);
 int platform_epoll_remove(int epoll, int fd);
@@ -100,12 +100,6 @@ int64_t platform_realtime_milliseconds(void);
 
 /// Blocks SIGTERM, SIGINT, SIGHUP, SIGUSR1 in the calling thread (and all it starts), ignores SIGPIPE.
 int platform_block_signals(void);
-/// A signalfd for the signals that `platform_block_signals` blocks.
-int platform_signalfd(void);
-/// The next pending signal's number, or -EAGAIN.
-int platform_signalfd_next(int fd);
-/// Unblocks what `platform_block_signals` blocked, in the calling thread.
-int platform_unblock_signals(void);
 
 int platform_thread_start(
     uint64_t *thread, void (*body)(void *_Nullable), void *_Nullable context);

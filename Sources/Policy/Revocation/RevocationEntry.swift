@@ -91,20 +91,4 @@ extension RevocationEntry {
       kind: .everyone, realm: realm.name, value: "", time: time,
       expiry: expiry(realm: realm, time: time))
   }
-
-  /// One line of an `import` file, which holds a `jti`; nil for an empty line, a comment (`#`) and a
-  /// line that is longer than any token.
-  public static func imported(
-    line: Span<UInt8>, realm: Realm, nowSeconds: Int64
-  ) -> RevocationEntry? {
-    var start = 0
-    var end = line.count
-    while start < end, line[start] <= 0x20 { start += 1 }
-    while end > start, line[end - 1] <= 0x20 { end -= 1 }
-    guard start < end, line[start] != UInt8(ascii: "#"),
-      end - start <= RevocationRecord.valueBytesMaximum - 4
-    else { return nil }
-    let jti = String(lossy: line.slice(from: start, to: end))
-    return token(identifier: "jti:" + jti, realm: realm, nowSeconds: nowSeconds)
-  }
 }

@@ -164,7 +164,7 @@ extension Exchange {
       return true
     case .trailer(let name, let value, let consumed):
       if responseFraming == .chunked {
-        if !responseTrailersBegun { client.output.append("0\r\n") }
+        if !responseTrailersBegun { ChunkWriter.appendLastChunk(to: &client.output) }
         responseTrailersBegun = true
         TrailerLine.append(name, value, from: connection.input, to: &client.output)
       }

@@ -155,7 +155,7 @@ extension Exchange {
   ) {
     if !requestTrailersBegun {
       requestTrailersBegun = true
-      connection.output.append("0\r\n")
+      ChunkWriter.appendLastChunk(to: &connection.output)
     }
     let headerGuard = worker.snapshot.policy.headerGuard
     guard !headerGuard.isGuarded(name: client.input.written.slice(name), asTrailer: true)

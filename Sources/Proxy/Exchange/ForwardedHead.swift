@@ -61,8 +61,7 @@ enum ForwardedHead {
     }
     // Tokens in header fields that the route doesn't read; hardly ever any.
     let dropsLines = exchange.policy.dropsLines
-    var runStart = 0
-    var runEnd = 0
+    var runs = FieldRuns()
     for index in 0..<head.fieldCount {
       let field = head.field(at: index)
       let isKept: Bool
@@ -80,16 +79,9 @@ enum ForwardedHead {
           && !headerGuard.isGuarded(field, bytes: bytes)
           && !(dropsLines && exchange.policy.isDropped(field))
       }
-      guard isKept else { continue }
-      if field.line.lower == runEnd {
-        runEnd = field.line.upper
-      } else {
-        output.append(bytes.slice(from: runStart, to: runEnd))
-        runStart = field.line.lower
-        runEnd = field.line.upper
-      }
+      if isKept { runs.keep(field.line, of: bytes, to: &output) }
     }
-    output.append(bytes.slice(from: runStart, to: runEnd))
+    runs.flush(bytes, to: &output)
   }
 
   /// Adds what only the gateway may say.

@@ -58,8 +58,7 @@ enum ForwardedResponse {
     to output: inout ByteBuffer
   ) {
     let ownsCORS = exchange.policy.replacesCORS
-    var runStart = 0
-    var runEnd = 0
+    var runs = FieldRuns()
     for index in 0..<head.fieldCount {
       let field = head.field(at: index)
       switch field.id {
@@ -68,16 +67,9 @@ enum ForwardedResponse {
         if ownsCORS { continue }
       default: break
       }
-      if field.isHopByHop { continue }
-      if field.line.lower == runEnd {
-        runEnd = field.line.upper
-      } else {
-        output.append(bytes.slice(from: runStart, to: runEnd))
-        runStart = field.line.lower
-        runEnd = field.line.upper
-      }
+      if !field.isHopByHop { runs.keep(field.line, of: bytes, to: &output) }
     }
-    output.append(bytes.slice(from: runStart, to: runEnd))
+    runs.flush(bytes, to: &output)
   }
 
   /// Says how the body is framed. An answer to HEAD and a 304 keep the length that the upstream told

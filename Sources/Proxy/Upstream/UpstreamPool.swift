@@ -38,9 +38,6 @@ final class UpstreamPool {
     self.idleMaximum = idleMaximum
   }
 
-  /// Number of servers.
-  var serverCount: Int { servers.count }
-
   /// Address of the server at `index`.
   func address(of index: Int) -> SocketAddress { servers[index].address }
 
