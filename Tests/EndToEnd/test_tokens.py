@@ -52,7 +52,7 @@ def start(gateway, recorder):
     return make
 
 
-# The seeds' tokens (../seeds): claims, the realm that the document describes, the identity seen.
+# The tokens of the seed documents: claims, the realm that the document describes, the identity seen.
 MINUTE, DAY = 60, 86400
 SINGLE = (
     "preset single-secret; access {{ secret ${{JWT_ACCESS_SECRET}}; lifetime {access}; }}"
