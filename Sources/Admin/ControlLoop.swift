@@ -105,6 +105,7 @@ public final class ControlLoop {
   /// Runs until it was told to stop and all workers have ended.
   public func run() {
     while !isFinished { turn(timeoutMilliseconds: waitMilliseconds) }
+    keeper.flush()
   }
 
   /// One wake-up.
@@ -143,7 +144,7 @@ public final class ControlLoop {
 
   private func passDeadlines() {
     if purgeAt <= now {
-      keeper.purge(nowSeconds: epochSeconds)
+      keeper.housekeep(nowSeconds: epochSeconds)
       // A mailbox that is full has a worker that is not idle.
       for worker in workers where !worker.hasEnded { worker.mailbox.send(.housekeep) }
       purgeAt = now + ControlLoop.purgeNanoseconds

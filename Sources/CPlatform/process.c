@@ -24,6 +24,8 @@ int platform_block_signals(void) {
   sigset_t set;
   watched(&set);
   if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) return -errno;
+  // A file at the limit of its size is an error of the write, not the end of the process.
+  if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR) return -errno;
   return -pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 

@@ -11,7 +11,8 @@ public enum Signals {
   /// The signals that ask a process to finish: for Dispatch signal sources, after `block()`.
   public static let stopNumbers: [Int32] = [SIGTERM, SIGINT]
 
-  /// Blocks the signals in the calling thread and all it starts from here on, and ignores SIGPIPE.
+  /// Blocks the signals in the calling thread and all it starts from here on, and ignores SIGPIPE and
+  /// SIGXFSZ: a peer that is gone and a full file are errors of the write.
   /// Call first in `main`.
   public static func block() {
     let result = platform_block_signals()

@@ -1,5 +1,7 @@
 """Revocation: logout, `gateway revoke`, imported ids; at once, in every worker, over a restart."""
 
+import resource
+
 import pytest
 
 from backends.recorder import OK
@@ -365,3 +367,31 @@ def test_many_revocations(gateway, recorder):
         for token in revoked[::50]:
             assert client.request("GET", "/", [bearer(token)]).status == 401
         assert client.request("GET", "/", [bearer(access(jti="many-x"))]).status == 200
+
+
+def test_a_journal_that_cannot_be_written_is_told_and_the_revocation_stands(gateway, recorder):
+    """The file has reached the largest size that the system allows it."""
+    edge = gateway(config.guarded(recorder().address, routes=LOGOUT), ENVIRONMENT)
+    journal = edge.folder / "state" / "blocklist.journal"
+    size = journal.stat().st_size
+    limits = resource.prlimit(edge.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(edge.process.pid, resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        # The command line is told; a logout's own answer goes out all the same.
+        told, learned = access(jti="told"), access(jti="learned")
+        done = edge.command("revoke", "--jti", "told")
+        assert done.returncode == 1
+        assert "memory" in done.stdout + done.stderr
+        assert edge.post("/logout", token=learned).status == 200
+        for token in (told, learned):
+            assert edge.get("/", token).status == 401
+        assert "store_failing" in edge.command("status", "--json").stdout
+    finally:
+        resource.prlimit(edge.process.pid, resource.RLIMIT_FSIZE, limits)
+    assert journal.stat().st_size == size, "no half line"
+    # There is room again: what could not be written comes along.
+    assert edge.command("revoke", "--jti", "later").returncode == 0
+    edge.stop()
+    edge.start()
+    for token in (told, learned, access(jti="later")):
+        assert edge.get("/", token).status == 401

@@ -174,6 +174,31 @@ private func nextBatch(_ control: Mailbox<ControlMessage>) throws -> (UInt64, Bo
     }
   }
 
+  @Test func whatCouldNotBeWrittenIsTriedAgain() throws {
+    try withJournalPath { path in
+      let control = try Mailbox<ControlMessage>()
+      let opened = try Journal.open(path: path, sync: .always, control: control, nowSeconds: 0)
+      let keeper = RevocationKeeper(table: RevocationTable(), journal: opened.journal)
+      keeper.revoke([entry("a")], for: .admin(1), nowSeconds: 0)
+      var batch = try #require(try nextBatch(control)).0
+      // The disk is emptied behind the keeper's back, and the batch reported as failed.
+      try Data().write(to: URL(fileURLWithPath: path))
+      keeper.journalWritten(batch: batch, succeeded: false)
+      keeper.housekeep(nowSeconds: 0)
+      batch = try #require(try nextBatch(control)).0
+      keeper.journalWritten(batch: batch, succeeded: true)
+      #expect(!keeper.isStoreFailing)
+      #expect(keeper.takeOutcomes().map(\.outcome) == [.notDurable], "told once")
+      #expect(try JournalFile.load(path, nowSeconds: 0).entries == [entry("a")])
+      // And at the end of the process, whoever waits for it or not.
+      keeper.revoke([entry("b")], for: .admin(2), nowSeconds: 0)
+      keeper.revoke([entry("c")], for: .admin(3), nowSeconds: 0)
+      keeper.flush()
+      opened.journal.finish()
+      #expect(try JournalFile.load(path, nowSeconds: 0).entries.count == 3)
+    }
+  }
+
   @Test func aFullTableIsTold() {
     let keeper = RevocationKeeper(table: RevocationTable(entriesMaximum: 1), journal: nil)
     keeper.revoke([entry("a")], for: .admin(1), nowSeconds: 0)

@@ -2,7 +2,8 @@
 //
 // A revocation stands in every worker the moment it is in the shared table; it is acknowledged when
 // the journal has it too. Batches go to the journal one after the other; what arrives meanwhile waits
-// for the next batch, so that many logouts at once cost one flush.
+// for the next batch, so that many logouts at once cost one flush. A batch that could not be written
+// was told so, and is kept in front of the next one: when the disk has room again, nothing is missing.
 
 import Bytes
 import EventLoop
@@ -34,12 +35,18 @@ public final class RevocationKeeper {
   private var isWriting = false
   private var line = ByteBuffer(capacity: RevocationRecord.lineBytesMaximum)
   private var waitingBytes: [UInt8] = []
+  /// The batch that is being written.
+  private var writingBytes: [UInt8] = []
   private var waiting: [RevocationRequester] = []
   private var written: [RevocationRequester] = []
   /// Answers that can be given now, in the order in which they came about.
   private var outcomes: [(requester: RevocationRequester, outcome: RevocationOutcome)] = []
   /// True after a batch that could not be written, until one can: an alarm for `status`.
   public private(set) var isStoreFailing = false
+
+  /// Bytes of unwritten records that are kept for a store that fails; beyond them the oldest stand
+  /// in memory only, as their requesters were told.
+  static let unwrittenBytesMaximum = 64 << 20
 
   /// Makes the writer; without a journal, revocations last until the gateway stops.
   public init(table: RevocationTable, journal: Journal?) {
@@ -83,13 +90,28 @@ public final class RevocationKeeper {
     guard batch == batchNumber, isWriting else { return }
     isWriting = false
     isStoreFailing = !succeeded
+    if !succeeded, writingBytes.count + waitingBytes.count <= Self.unwrittenBytesMaximum {
+      waitingBytes = writingBytes + waitingBytes
+    }
+    writingBytes.removeAll()
     for requester in written { outcomes.append((requester, succeeded ? .durable : .notDurable)) }
     written.removeAll(keepingCapacity: true)
     writeNext()
   }
 
-  /// Forgets expired entries: now and then.
-  public func purge(nowSeconds: Int64) { table.purge(nowSeconds: nowSeconds) }
+  /// Forgets expired entries, and tries again what could not be written: now and then.
+  public func housekeep(nowSeconds: Int64) {
+    table.purge(nowSeconds: nowSeconds)
+    if !isWriting, !waitingBytes.isEmpty { write() }
+  }
+
+  /// Hands everything unwritten to the journal: at the end of the process.
+  public func flush() {
+    guard let journal, !waitingBytes.isEmpty else { return }
+    batchNumber += 1
+    journal.append(waitingBytes, batch: batchNumber)
+    waitingBytes.removeAll()
+  }
 
   /// Takes the answers that can be given.
   public func takeOutcomes() -> [(requester: RevocationRequester, outcome: RevocationOutcome)] {
@@ -112,12 +134,15 @@ public final class RevocationKeeper {
   }
 
   private func writeNext() {
-    guard let journal, !isWriting, !waiting.isEmpty else { return }
+    if !isWriting, !waiting.isEmpty { write() }
+  }
+
+  private func write() {
+    guard let journal else { return }
     isWriting = true
     batchNumber += 1
     swap(&written, &waiting)
-    let bytes = waitingBytes
-    waitingBytes.removeAll()
-    journal.append(bytes, batch: batchNumber)
+    swap(&writingBytes, &waitingBytes)
+    journal.append(writingBytes, batch: batchNumber)
   }
 }
