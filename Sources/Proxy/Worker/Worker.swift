@@ -54,7 +54,7 @@ public final class Worker {
   private var messages: [WorkerMessage] = []
   private var fired: [UInt64] = []
   /// When draining must end, once it has begun.
-  private var drainDeadline: Int64?
+  var drainDeadline: Int64?
 
   /// Makes a worker on the calling thread.
   public init(_ start: WorkerStart) throws(SystemError) {
@@ -321,40 +321,6 @@ public final class Worker {
     if !control.send(.revoke(entries: entries, ticket: ticket)) {
       // A control loop that is that far behind is broken: the head's own deadline tells.
       counters.revocationsNotDurable += 1
-    }
-  }
-
-  // MARK: Stopping
-
-  /// True from the moment the worker was told to stop.
-  var isDraining: Bool { drainDeadline != nil }
-
-  private var isFinished: Bool { isDraining && clients.count == 0 }
-
-  private func drain(until deadline: Int64) {
-    timers.schedule(Token.make(.housekeeping, slot: 0), deadlineNanoseconds: deadline)
-    if let begun = drainDeadline {
-      // Told again: less patience.
-      drainDeadline = min(begun, deadline)
-      return
-    }
-    drainDeadline = deadline
-    listeners.close(poller)
-    for slot in 0..<clients.slotCount {
-      guard let client = clients.element(at: slot) else { continue }
-      if client.phase == .awaitingRequest && client.input.isEmpty && client.output.isEmpty {
-        // A request that is already in the kernel's buffer was sent in time and is served.
-        serve(client)
-        if client.phase == .awaitingRequest && client.input.isEmpty { close(client) }
-      }
-    }
-  }
-
-  /// The bound on draining has passed: what is left is cut off.
-  private func cutOff() {
-    guard let drainDeadline, drainDeadline <= now else { return }
-    for slot in 0..<clients.slotCount {
-      if let client = clients.element(at: slot) { abort(client, because: "shutdown") }
     }
   }
 }
