@@ -77,6 +77,42 @@ private func nextBatch(_ control: Mailbox<ControlMessage>) throws -> (UInt64, Bo
     }
   }
 
+  /// The table keeps the later time and expiry of one entry; what a restart reads must be no weaker.
+  @Test func aLaterWeakerEntryWeakensNothingAfterARestart() throws {
+    try withJournalPath { path in
+      let control = try Mailbox<ControlMessage>()
+      let first = try Journal.open(path: path, sync: .always, control: control, nowSeconds: 0)
+      func sweep(time: Int64, expiry: Int64) -> RevocationEntry {
+        RevocationEntry(
+          kind: .subject, realm: "main", value: "42", time: time, expiry: expiry)
+      }
+      first.journal.append(
+        line(.revoke(sweep(time: 90, expiry: 900))) + line(.revoke(sweep(time: 50, expiry: 950)))
+          + line(.revoke(sweep(time: 60, expiry: 700)))
+          + line(.revoke(entry("a", expiry: 800))) + line(.revoke(entry("a", expiry: 99))),
+        batch: 1)
+      _ = try nextBatch(control)
+      let second = try Journal.open(path: path, sync: .always, control: control, nowSeconds: 100)
+      #expect(
+        second.content.entries == [sweep(time: 90, expiry: 950), entry("a", expiry: 800)])
+    }
+  }
+
+  /// Swift takes a composed and a decomposed letter for one text; tokens and their hashes don't.
+  @Test func valuesThatOnlyLookAlikeStayApart() throws {
+    try withJournalPath { path in
+      let control = try Mailbox<ControlMessage>()
+      let first = try Journal.open(path: path, sync: .always, control: control, nowSeconds: 0)
+      first.journal.append(
+        line(.revoke(entry("\u{e9}"))) + line(.revoke(entry("e\u{301}", expiry: 900)))
+          + line(.lift(kind: .token, realm: "main", value: "jti:e\u{301}")), batch: 1)
+      _ = try nextBatch(control)
+      let second = try Journal.open(path: path, sync: .always, control: control, nowSeconds: 0)
+      #expect(second.content.entries.map { Array($0.value.utf8) } == [Array("jti:\u{e9}".utf8)])
+      #expect(second.content.entries.map(\.expiry) == [1000])
+    }
+  }
+
   @Test func aTornTailIsDroppedAtEveryByte() throws {
     let whole = line(.revoke(entry("first")))
     let torn = line(.revoke(entry("second")))

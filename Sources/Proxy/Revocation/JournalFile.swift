@@ -58,10 +58,18 @@ enum JournalFile {
     return try parse(bytes.span, path: path, nowSeconds: nowSeconds)
   }
 
+  /// Compared by bytes, as the table does: texts that Swift calls equal (a composed and a decomposed
+  /// letter) are different subjects and token ids.
   private struct Key: Hashable {
     let kind: RevocationKind
-    let realm: String
-    let value: String
+    let realm: [UInt8]
+    let value: [UInt8]
+
+    init(_ kind: RevocationKind, _ realm: String, _ value: String) {
+      self.kind = kind
+      self.realm = Array(realm.utf8)
+      self.value = Array(value.utf8)
+    }
   }
 
   private static func parse(
@@ -79,17 +87,19 @@ enum JournalFile {
       }
       switch RevocationRecord.parse(bytes.slice(from: start, to: end)) {
       case .record(.revoke(let entry)):
-        let key = Key(kind: entry.kind, realm: entry.realm, value: entry.value)
-        if let position = positions[key] {
-          live[position] = entry
+        let key = Key(entry.kind, entry.realm, entry.value)
+        if let position = positions[key], let known = live[position] {
+          // As in the table: a second revocation never weakens the first.
+          var stronger = entry
+          stronger.time = max(known.time, entry.time)
+          stronger.expiry = max(known.expiry, entry.expiry)
+          live[position] = stronger
         } else {
           positions[key] = live.count
           live.append(entry)
         }
       case .record(.lift(let kind, let realm, let value)):
-        if let position = positions.removeValue(
-          forKey: Key(kind: kind, realm: realm, value: value))
-        {
+        if let position = positions.removeValue(forKey: Key(kind, realm, value)) {
           live[position] = nil
         }
       case .blank: break
