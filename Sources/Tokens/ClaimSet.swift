@@ -126,7 +126,7 @@ struct ClaimSet: ~Copyable {
     return true
   }
 
-  /// Writes the `jti` into the scratch; false unless it is a non-empty string.
+  /// Writes the `jti` into the scratch in the same canonical text; false when it counts as absent.
   mutating func loadTokenIdentifier() -> Bool {
     scratch.clear()
     guard hasTokenIdentifier else { return false }
@@ -150,9 +150,11 @@ struct ClaimSet: ~Copyable {
       && (isNonEmptyString(claims.subject) || document.isInteger(claims.subject))
   }
 
-  /// True when the `jti` is a non-empty string.
+  /// True when the `jti` is a non-empty string or, as from a backend that numbers its tokens, an
+  /// integer: revoking 7 must not be acknowledged and then miss the token that says 7.
   var hasTokenIdentifier: Bool {
-    claims.tokenIdentifier > 0 && isNonEmptyString(claims.tokenIdentifier)
+    claims.tokenIdentifier > 0
+      && (isNonEmptyString(claims.tokenIdentifier) || document.isInteger(claims.tokenIdentifier))
   }
 
   private func isNonEmptyString(_ row: Int) -> Bool {

@@ -27,7 +27,18 @@ import Tokens
     #expect(other.hashTokenIdentifier(SipKey(1, 3)) != id)
   }
 
-  static let absent = ["", ",\"jti\":\"\"", ",\"jti\":null", ",\"jti\":7", ",\"jti\":[\"a\"]"]
+  /// A backend that counts its tokens: `revoke 7` must mean the token that says `7`.
+  @Test func aNumberIsTheSameIDAsItsDigits() throws {
+    let number = try accept(",\"jti\":7")
+    #expect(number.tokenIdentifierText() == "jti:7")
+    let text = try accept(",\"jti\":\"7\",\"x\":1")
+    #expect(text.hashTokenIdentifier(Self.key) == number.hashTokenIdentifier(Self.key))
+  }
+
+  static let absent = [
+    "", ",\"jti\":\"\"", ",\"jti\":null", ",\"jti\":7.0", ",\"jti\":true",
+    ",\"jti\":[\"a\"]",
+  ]
 
   @Test(arguments: absent) func usesTheSigningInputWithoutAJTI(_ members: String) throws {
     let verifier = try accept(members)
