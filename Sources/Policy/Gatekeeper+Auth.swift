@@ -45,10 +45,14 @@ extension Gatekeeper {
         if needsBody { return awaitBody(request) }
         return withoutPrimary(request, bytes, now, set)
       }
-    case .required:
-      guard credential.state == .present else { return deny(request, .denied(.missing)) }
-    case .optional:
-      guard credential.state == .present else { return admit(request) }
+    case .required, .optional:
+      guard credential.state == .present else {
+        // On `on_success` routes the judged token itself may be the body's.
+        if needsBody, !set.places[Int(route.places)].bodyFields.isEmpty {
+          return awaitBody(request)
+        }
+        return withoutPrimary(request, bytes, now, set)
+      }
     }
     if let reason = accept(request, bytes.slice(credential.range), route.acceptedClasses, now, set)
     {
@@ -191,11 +195,13 @@ extension Gatekeeper {
     }
   }
 
-  /// No token where the judged one should be: on `auth any` a refresh token elsewhere will do.
+  /// No token where the judged one should be: on `auth any` a refresh token elsewhere will do, on
+  /// `auth optional` none is needed.
   private func withoutPrimary(
     _ request: RequestPolicy, _ bytes: Span<UInt8>, _ now: PolicyTime, _ set: PolicySet
   ) -> PolicyAction {
     let route = set.routes[request.route]
+    if route.auth == .optional { return admit(request) }
     guard route.auth == .any else { return deny(request, .denied(.missing)) }
     let inHead = request.credentials.secondary
     let inBody =

@@ -127,8 +127,14 @@ import Tokens
     ("another token in quotes", "jwt=\"\(other)\"", "400 ambiguous_credentials", nil),
     ("escaped token", "jwt=%65yJ.a.b", "400 ambiguous_credentials", nil),
     ("werkzeug's octal spelling", "jwt=\"\\145yJ.a.b\"", "400 ambiguous_credentials", nil),
+    ("a name behind a no-break space", "\u{a0}jwt=\(other)", "400 ambiguous_credentials", nil),
+    ("a value behind one", "jwt=\u{a0}\(other)", "400 ambiguous_credentials", nil),
+    ("quotes behind one", "jwt=\u{a0}\"\(other)\"", "400 ambiguous_credentials", nil),
+    ("cookie-parser's JSON", "jwt=j:\"\(other)\"", "400 ambiguous_credentials", nil),
+    ("the same, escaped", "jwt=j%3A%22\(other)%22", "400 ambiguous_credentials", nil),
     ("a refresh cookie is dropped", "refresh_token_cookie=\(other); a=1", "route 2", "a=1"),
     ("no token under a usual name", "token=1.2.3; jwt=abc", "route 2", "token=1.2.3; jwt=abc"),
+    ("nor one that only holds an e", "jwt=v1.e.2", "route 2", "jwt=v1.e.2"),
     ("a token under an unusual name", "mine=\(other)", "route 2", "mine=\(other)"),
   ])
   func dropsOrRefusesStrayCookies(

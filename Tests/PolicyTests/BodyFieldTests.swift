@@ -30,6 +30,31 @@ import Tokens
       .joined(separator: "\n")
   }
 
+  /// A realm may keep its access tokens in bodies; logout routes read those.
+  @Test(arguments: [
+    ("required, a token", "/bye", "{\"token\":\"\(access)\"}", "route 0", true),
+    ("required, none", "/bye", "{}", "401 missing", false),
+    ("required, garbage", "/bye", "{\"token\":\"x\"}", "401 malformed", false),
+    ("optional, a token", "/maybe", "{\"token\":\"\(access)\"}", "route 1", true),
+    ("optional, none", "/maybe", "{}", "route 1", false),
+    ("optional, garbage", "/maybe", "{\"token\":\"x\"}", "401 malformed", false),
+  ])
+  func judgesAccessTokensInBodies(
+    name: String, path: String, body: String, want: String, isVerified: Bool
+  ) throws {
+    let realm = try Forge.realm { $0.access.places = [.authorizationBearer, .bodyField("token")] }
+    let world = World(
+      routes: [
+        RouteDefinition(
+          path: "/bye", framework: .express, auth: .required, realm: 0, onSuccess: .revoke),
+        RouteDefinition(
+          path: "/maybe", framework: .express, auth: .optional, realm: 0, onSuccess: .revoke),
+      ], realms: [realm])
+    #expect(world.verdict(Self.post(path, body, Self.json)) == "body", "\(name)")
+    #expect(world.describe(world.body(body)) == want, "\(name)")
+    #expect((world.request.token != nil) == isVerified, "\(name)")
+  }
+
   @Test(arguments: [
     ("JSON", json, "{\"refreshToken\":\"\(refresh)\"}", "route 0"),
     ("JSON, the other name", json, "{\"refresh_token\":\"\(refresh)\"}", "route 0"),

@@ -174,7 +174,7 @@ final class CredentialFinder {
     while let line = index {
       var pairs = PairScanner(head.field(at: line).value, separator: UInt8(ascii: ";"))
       while let pair = pairs.next(bytes) {
-        let name = bytes.slice(pair.name)
+        let name = bytes.slice(pair.strippedName(bytes))
         for cookie in places.cookies where name.equals(cookie.name.span) {
           note(pair, cookie.role, bytes, isQuery: false)
           break

@@ -10,6 +10,16 @@ struct Pair: Equatable {
   /// The value as it stands.
   let raw: ByteRange
 
+  /// The name without the bytes at either end that some backend strips as white space: whatever isn't
+  /// visible ASCII (Werkzeug, Starlette and older cookie parsers of Node strip U+00A0 and U+0085).
+  func strippedName(_ bytes: Span<UInt8>) -> ByteRange {
+    var lower = name.lower
+    var upper = name.upper
+    while lower < upper, bytes[lower] &- 0x21 > 0x7E - 0x21 { lower += 1 }
+    while upper > lower, bytes[upper - 1] &- 0x21 > 0x7E - 0x21 { upper -= 1 }
+    return ByteRange(lower, upper)
+  }
+
   /// The value without a pair of quotes around it.
   func value(_ bytes: Span<UInt8>) -> ByteRange {
     guard raw.count >= 2, bytes[raw.lower] == UInt8(ascii: "\""),
@@ -87,19 +97,26 @@ struct PairScanner {
     return false
   }
 
-  /// True when a value may be a compact token to somebody: it begins like the base64url of a JSON
-  /// object and has at least three parts. Escapes count as what they stand for, and a backslash (with
-  /// which Werkzeug lets a quoted cookie spell any byte) as a token's.
+  /// True when a value may be a compact token to somebody: a word in it begins like the base64url of
+  /// a JSON object, and there are at least three parts. Not only the first word: Werkzeug and
+  /// Starlette strip Unicode white space, and cookie-parser unpacks `j:"…"`. Escapes count as what they
+  /// stand for, and a backslash (with which Werkzeug lets a quoted cookie spell any byte) as a token's.
   static func looksLikeToken(_ value: Span<UInt8>) -> Bool {
     var dots = 0
+    var hasOpening = false
+    var isWordStart = true
     var index = 0
     while index < value.count {
       let token = PathToken(value, at: index)
-      if token.meaning == UInt8(ascii: "\\") { return true }
-      if index == 0, token.meaning != UInt8(ascii: "e") { return false }
-      if token.meaning == UInt8(ascii: ".") { dots += 1 }
+      let byte = token.meaning
+      if byte == UInt8(ascii: "\\") { return true }
+      if isWordStart, byte == UInt8(ascii: "e") { hasOpening = true }
+      if byte == UInt8(ascii: ".") { dots += 1 }
+      isWordStart =
+        !byte.isASCIIAlphanumeric && byte != UInt8(ascii: "-") && byte != UInt8(ascii: "_")
+        && byte != UInt8(ascii: ".")
       index += token.byteCount
     }
-    return dots >= 2
+    return hasOpening && dots >= 2
   }
 }
