@@ -1,0 +1,156 @@
+// Whole requests and single paths, decided by a compiled configuration that uses every feature.
+//
+// In a request, byte 1 stands for a genuine access token and byte 2 for a refresh token; after its
+// blank line stands the body. What is decided is then written: target, fields, identity, answer.
+
+import Assembly
+import Bytes
+import Config
+import Crypto
+import HTTPWire
+import Policy
+import Tokens
+
+private let secrets = [
+  "A": "an access secret of 40 bytes, for fuzzing", "B": "a refresh secret of 41 bytes, for fuzz",
+]
+
+private let text = """
+  listen 127.0.0.1:8080;
+  realm main {
+      preset nest-dual-secret;
+      access { secret ${A}; token header Authorization Bearer; token header X-Access; }
+      refresh { secret ${B}; token header X-Refresh; token body refreshToken;
+          token body refresh_token; }
+  }
+  identity { header X-User-Id sub; header X-Realm $realm; }
+  blocklist { store memory; realms main; }
+  cors { origins http://localhost:5173 https://*.app.example; credentials on; max_age 1h; }
+  cors open { origins *; methods GET POST; headers X-A; expose X-B; }
+  upstream a { server 127.0.0.1:5000; framework werkzeug; }
+  upstream n { server 127.0.0.1:5001; framework express; }
+  group / { upstream n; realm main; cors open;
+      route GET / { auth none; }
+      route POST /auth/refresh { auth refresh; method_fallthrough on; }
+      route POST /auth/logout { auth any; on_success revoke; method_fallthrough on; }
+      route /public { auth optional; }
+      route /admin/users { }
+      route /host { host example.com *.example.org; }
+  }
+  group /flask { upstream a; realm main; strip_prefix on;
+      route / { } route GET /health { auth none; cors off; }
+  }
+  """
+
+/// The state of one worker.
+private final class World {
+  let set: PolicySet
+  let gatekeeper: Gatekeeper
+  let head = RequestHead()
+  let request = RequestPolicy()
+  let access: [UInt8]
+  let refresh: [UInt8]
+
+  init() {
+    let log = DiagnosticLog()
+    let source = ConfigSource.inMemory(files: ["gateway.conf": text], environment: secrets)
+    let loaded = Configuration.load(path: "gateway.conf", source: source, log: log)
+    guard let loaded else { fatalError(log.rendered) }
+    let revocations = RevocationTable()
+    set = PolicySet(loaded.policy, revocations: revocations)
+    gatekeeper = Gatekeeper(revocations: revocations, limits: LimitTable(slotCount: 64))
+    func sign(_ key: String, _ type: String) -> [UInt8] {
+      let payload = "{\"sub\":\"42\",\"jti\":\"j\",\"type\":\"\(type)\",\"exp\":1700000900}"
+      let secret = SecretBytes(text: secrets[key] ?? "")
+      return Array(TokenSigner(secret: secret).sign(payload: payload).utf8)
+    }
+    access = sign("A", "access")
+    refresh = sign("B", "refresh")
+  }
+
+  /// Decides about the request in `bytes` and writes everything that follows from it.
+  func decide(_ bytes: [UInt8]) {
+    request.reset()
+    head.reset()
+    let span = bytes.span
+    let outcome = head.parse(span, from: 0, limits: HeadLimits())
+    guard outcome == .complete else {
+      if case .malformed(let fault, _) = outcome { answerMalformed(fault, span) }
+      return
+    }
+    let now = PolicyTime(monotonicNanoseconds: 1, epochSeconds: 1_700_000_000)
+    let peer = PeerAddress(high: 0, low: 0xffff_7f00_0001, listener: 0)
+    var action = gatekeeper.headReceived(
+      request, head: head, bytes: span, peer: peer, now: now, set: set)
+    if action == .needBodyField {
+      action = gatekeeper.bodyFieldRead(
+        request, head: head, bytes: span, body: span.slice(from: head.byteEnd), now: now, set: set)
+    }
+    switch action {
+    case .admit: forward(span)
+    case .deny: check(request.refusal != nil, "denied without a reason")
+    case .answerPreflight: check(request.isPreflight, "answered what was no preflight")
+    default: check(false, "a wait that nobody configured")
+    }
+    if action == .admit {
+      _ = gatekeeper.responseReceived(request, status: 200, now: now, set: set)
+    } else {
+      answer(span)
+    }
+  }
+
+  private func forward(_ bytes: Span<UInt8>) {
+    var out = ByteBuffer(capacity: 64 << 10)
+    request.appendTarget(head: head, bytes: bytes, to: &out)
+    check(out.readableCount > 0, "an empty target")
+    for index in 0..<head.fieldCount {
+      let field = head.field(at: index)
+      if set.headerGuard.isGuarded(field, bytes: bytes) { continue }
+      request.appendLine(field, bytes: bytes, to: &out)
+    }
+    request.appendIdentity(to: &out)
+    request.appendCORS(set: set, bytes: bytes, to: &out)
+    check(!out.overflowed, "more forwarded than came in")
+  }
+
+  private func answer(_ bytes: Span<UInt8>) {
+    var out = ByteBuffer(capacity: 64 << 10)
+    let status = ReplyWriter.append(
+      request, head: head, bytes: bytes, set: set, closes: false, epochSeconds: 1_700_000_000,
+      to: &out)
+    check(!out.overflowed, "an answer without an end")
+    check(status >= 200 && status < 600, "a status that isn't one")
+    let own = ResponseHead()
+    let outcome = own.parse(
+      out.readable, from: 0, limits: HeadLimits(headBytesMaximum: 64 << 10),
+      requestMethod: head.method)
+    check(outcome == .complete, "an answer that can't be read: \(outcome)")
+  }
+
+  private func answerMalformed(_ fault: WireFault, _ bytes: Span<UInt8>) {
+    request.refuse(.malformed(fault))
+    answer(bytes)
+  }
+}
+
+// One thread only ever calls a target.
+nonisolated(unsafe) private let world = World()
+
+func fuzzPolicy(_ input: Span<UInt8>) {
+  let world = unsafe world
+  var bytes: [UInt8] = []
+  for index in input.indices {
+    switch input[index] {
+    case 1: bytes += world.access
+    case 2: bytes += world.refresh
+    default: bytes.append(input[index])
+    }
+  }
+  world.decide(bytes)
+}
+
+func fuzzPath(_ input: Span<UInt8>) {
+  let head = Array("GET /".utf8)
+  let tail = Array(" HTTP/1.1\r\nHost: www.example.org\r\n\r\n".utf8)
+  unsafe world.decide(head + input.copied + tail)
+}
