@@ -68,11 +68,16 @@ struct Blocklist {
       start = end + 1
       if line.isEmpty || bytes[line.lower] == UInt8(ascii: "#") { continue }
       let identifier = bytes.slice(line)
-      guard identifier.count <= Blocklist.tokenIDBytesMaximum, isPrintable(identifier) else {
+      // U+FEFF: a byte order mark is no part of the first id, and nobody sees it there.
+      guard identifier.count <= Blocklist.tokenIDBytesMaximum, isPrintable(identifier),
+        let name = String(validating: [UInt8](copying: identifier), as: UTF8.self),
+        !name.unicodeScalars.contains("\u{feff}")
+      else {
         throw .importFile(
-          path: path, reason: "line \(number) is not a token id: one printable jti a line")
+          path: path, reason: "line \(number) is not a token id: one printable jti a line, in UTF-8"
+        )
       }
-      let text = "jti:" + String(lossy: identifier)
+      let text = "jti:" + name
       for index in settings.realmIndices {
         try apply(.token(identifier: text, realm: realms[index], nowSeconds: nowSeconds))
       }
