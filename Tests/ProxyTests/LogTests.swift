@@ -57,6 +57,21 @@ private func text(_ body: (inout ByteBuffer) -> Void) -> String {
     return content.split(separator: "\n").map(String.init)
   }
 
+  @Test(arguments: [
+    ("/a/b", "\"/a/b\""),
+    ("/reset/eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.c_-d/x", "\"/reset/[token]/x\""),
+    ("/eyJa.b.c", "\"/[token]\""),
+    ("/xeyJa.b.", "\"/x[token]\""),
+    ("/eyJa%2Eb%2ec;eyJa.b.c\"", "\"/[token];[token]\\u0022\""),
+    ("/eyJa.b/c.d", "\"/eyJa.b/c.d\""), ("/ey", "\"/ey\""), ("/eyj.a.b", "\"/eyj.a.b\""),
+    ("", "\"\""),
+  ])
+  func namesNoTokenOfAPath(path: String, want: String) {
+    var buffer = ByteBuffer(capacity: 256)
+    LogText.appendPath(Array(path.utf8).span, to: &buffer)
+    #expect(String(lossy: buffer.readable) == want)
+  }
+
   @Test func writesOneObjectALine() throws {
     var input = ByteBuffer(capacity: 64)
     input.append("GET example /a\"b")

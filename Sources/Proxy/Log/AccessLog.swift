@@ -62,7 +62,7 @@ final class AccessLog {
     batch.append(",\"host\":")
     LogText.appendQuoted(bytes.slice(host), to: &batch)
     batch.append(",\"path\":")
-    LogText.appendQuoted(bytes.slice(path), to: &batch)
+    LogText.appendPath(bytes.slice(path), to: &batch)
     if let route {
       batch.append(",\"route\":")
       batch.append(route)

@@ -15,6 +15,50 @@ enum LogText {
   /// need not be UTF-8, and a log line must stay one line of valid JSON (CVE-2024-45808).
   static func appendQuoted(_ bytes: Span<UInt8>, to buffer: inout ByteBuffer) {
     buffer.append(UInt8(ascii: "\""))
+    appendEscaped(bytes, to: &buffer)
+    buffer.append(UInt8(ascii: "\""))
+  }
+
+  /// Appends a request's path as a JSON string, compact tokens in it replaced by `[token]`: links that
+  /// confirm an address or reset a password carry one, and more people read logs than may sign in.
+  static func appendPath(_ path: Span<UInt8>, to buffer: inout ByteBuffer) {
+    buffer.append(UInt8(ascii: "\""))
+    var written = 0
+    var index = 0
+    while let start = path.firstIndex(of: UInt8(ascii: "e"), from: index) {
+      index = start + 1
+      // The base64url of `{"`.
+      guard path.slice(from: start, to: min(start + 3, path.count)).equals("eyJ") else { continue }
+      let run = tokenRun(path, from: start)
+      // No token begins later in a run that has too few dots: each byte is looked at once.
+      index = run.end
+      guard run.dots >= 2 else { continue }
+      appendEscaped(path.slice(from: written, to: start), to: &buffer)
+      buffer.append("[token]")
+      written = run.end
+    }
+    appendEscaped(path.slice(from: written), to: &buffer)
+    buffer.append(UInt8(ascii: "\""))
+  }
+
+  /// The bytes from `start` on that a token may have: where they end, and how many of them are dots,
+  /// plain or escaped.
+  private static func tokenRun(_ path: Span<UInt8>, from start: Int) -> (end: Int, dots: Int) {
+    var dots = 0
+    var end = start
+    while end < path.count {
+      let byte = path[end]
+      if byte == UInt8(ascii: ".") || byte == UInt8(ascii: "%") {
+        dots += 1
+      } else if !byte.isASCIIAlphanumeric, byte != UInt8(ascii: "-"), byte != UInt8(ascii: "_") {
+        break
+      }
+      end += 1
+    }
+    return (end, dots)
+  }
+
+  private static func appendEscaped(_ bytes: Span<UInt8>, to buffer: inout ByteBuffer) {
     var runStart = 0
     for index in 0..<bytes.count {
       let byte = bytes[index]
@@ -27,7 +71,6 @@ enum LogText {
       runStart = index + 1
     }
     buffer.append(bytes.slice(from: runStart))
-    buffer.append(UInt8(ascii: "\""))
   }
 
   /// Appends `2026-11-21T13:05:09.042Z` (RFC 3339, UTC).
