@@ -31,7 +31,7 @@ struct RevocationCommand: Sendable, Equatable {
   var target: Target
   /// Name of the realm; nil for the only one.
   var realm: String?
-  /// Tokens issued at or before this are meant (`subject`, `everyone`); nil for now.
+  /// Tokens issued at or before this are meant (`subject`, `everyone`); nil means the present.
   var before: Int64?
   /// When the token with that `jti` expires, if the operator knows.
   var expires: Int64?

@@ -9,7 +9,7 @@ from support.wire import render
 
 GIB = 1 << 30
 BLOCK = b"0123456789abcdef" * (1 << 16)
-GROWTH_KIB = 1024
+GROWTH_KIB = 512
 """The socket buffers are the kernel's; what may grow here is a handful of blocks and the heap's slack."""
 
 

@@ -84,7 +84,7 @@ final class Exchange {
   var startedAt: Int64 = 0
   var sentUpstreamAt: Int64 = 0
   var upstreamTook: Int64 = 0
-  /// What the deadline of the connection stands for now.
+  /// What the deadline of the connection stands for; nil before it is set.
   var waitsFor: Wait?
   /// How far what is waited for had come when the deadline was last moved.
   var progressSeen = 0
