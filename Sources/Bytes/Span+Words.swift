@@ -75,3 +75,13 @@ func caseMask(of word: UInt64) -> UInt64 {
   let aboveZ = word &+ 0x0505_0505_0505_0505
   return (fromA & ~aboveZ & 0x8080_8080_8080_8080) >> 2
 }
+
+extension StaticString {
+  /// The byte at `index`, which must be below `utf8CodeUnitCount`: ours, never a peer's.
+  @inlinable
+  public func byte(at index: Int) -> UInt8 {
+    precondition(index >= 0 && index < utf8CodeUnitCount)
+    // index < utf8CodeUnitCount, for which utf8Start is valid.
+    return unsafe utf8Start[index]
+  }
+}

@@ -32,6 +32,9 @@ struct FieldTable {
   @inline(__always)
   func has(_ name: FieldName) -> Bool { present & name.bit != 0 }
 
+  @inline(__always)
+  func isRepeated(_ name: FieldName) -> Bool { repeated & name.bit != 0 }
+
   func index(of name: FieldName, from start: Int) -> Int? {
     guard has(name) else { return nil }
     var index = max(start, 0)

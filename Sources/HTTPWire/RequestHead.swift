@@ -108,7 +108,9 @@ public final class RequestHead {
   /// True when the client waits for 100 (RFC 9110 §10.1.1); never in HTTP/1.0.
   public var expectsContinue: Bool { line.expectsContinue }
   /// True when `Upgrade` is present and `Connection` names it (RFC 9110 §7.8); never in HTTP/1.0.
-  public var wantsUpgrade: Bool { line.wantsUpgrade }
+  public var wantsUpgrade: Bool { line.upgrade != .none }
+  /// What `Upgrade` asks for; `none` exactly when `wantsUpgrade` is false.
+  public var upgrade: UpgradeRequest { line.upgrade }
   /// True when the client says that it reads trailers: `TE: trailers` (RFC 9110 §10.1.4).
   public var acceptsTrailers: Bool { line.acceptsTrailers }
 }

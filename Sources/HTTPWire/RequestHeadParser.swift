@@ -29,12 +29,12 @@ extension RequestLine {
     try readAuthority(bytes, table)
     let options = try table.readConnectionOptions(bytes)
     keepsAlive = options.keepsAlive(isHTTP11: isHTTP11)
-    wantsUpgrade = options.upgrade && table.has(.upgrade) && isHTTP11
     switch try table.readFraming(bytes, isHTTP11: isHTTP11) {
     case .neither: framing = .none
     case .length(let length): framing = .length(length)
     case .chunked: framing = .chunked
     }
+    if options.upgrade, table.has(.upgrade) { upgrade = readUpgrade(bytes, table) }
     if table.has(.expect) { try readExpectation(bytes, table) }
     acceptsTrailers = table.has(.te) && table.listsTrailers(bytes)
   }

@@ -30,7 +30,7 @@ struct RequestLine {
   var framing = BodyFraming.none
   var keepsAlive = false
   var expectsContinue = false
-  var wantsUpgrade = false
+  var upgrade = UpgradeRequest.none
   var acceptsTrailers = false
   /// True once the target has been read whole.
   var hasTarget = false
