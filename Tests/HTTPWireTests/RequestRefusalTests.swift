@@ -43,6 +43,10 @@ struct RequestRefusalTests {
     Row("HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", .unsupportedVersion),
     Row("TLS hello", [0x16, 0x03, 0x01, 0x02, 0x00, 0x01], .badMethod),
     Row("CONNECT (CVE-2025-64763)", line("CONNECT a:443 HTTP/1.1"), .connectRefused),
+    Row("CONNECT in HTTP/1.0", line("CONNECT a:443 HTTP/1.0"), .connectRefused),
+    Row("lower-case CONNECT is another method", line("connect a:443 HTTP/1.1"), .badTargetForm),
+    Row("HTTP/3.0", line("GET / HTTP/3.0"), .unsupportedVersion),
+    Row("HTTPS/1.1", line("GET / HTTPS/1.1"), .badVersion),
     Row("CONNECT with a path", line("CONNECT / HTTP/1.1"), .connectRefused),
   ]
 
@@ -134,6 +138,10 @@ struct RequestRefusalTests {
       "two lengths alike", fields("Content-Length: 5\r\ncontent-length: 5"),
       .repeatedContentLength),
     Row("list of lengths", fields("Content-Length: 5, 5"), .badContentLength),
+    Row("list of lengths that differ", fields("Content-Length: 5,6"), .badContentLength),
+    Row("length behind a no-break space", fields("Content-Length: \u{a0}5"), .badContentLength),
+    Row("length with NUL", fields("Content-Length: 5\0"), .badFieldValue),
+    Row("length of other digits", fields("Content-Length: ٥"), .badContentLength),
     Row("empty length (CVE-2023-40225)", fields("Content-Length:"), .badContentLength),
     Row("length of spaces", fields("Content-Length:  \t "), .badContentLength),
     Row("signed length", fields("Content-Length: +5"), .badContentLength),
@@ -165,6 +173,10 @@ struct RequestRefusalTests {
     Row(
       "vertical tab before it (CVE-2024-6827)", fields("Transfer-Encoding: \u{b}chunked"),
       .badFieldValue),
+    Row(
+      "comma before it (gunicorn#3087)", fields("Transfer-Encoding: ,chunked"), .badTransferEncoding
+    ),
+    Row("three codings", fields("Transfer-Encoding: gzip, chunked, chunked"), .badTransferEncoding),
     Row("another coding", fields("Transfer-Encoding: gzip"), .unsupportedTransferCoding),
     Row(
       "another before chunked", fields("Transfer-Encoding: gzip, chunked"),
