@@ -70,8 +70,12 @@ public struct RouteListing: Sendable {
   public let limits: [String]
   /// The policy's name, `default`, `pass` or `off`.
   public let cors: String
-  /// The upstream's name.
-  public let upstream: String
+  /// Its `allow` and `deny` lines and those of the groups around it, from the outside in.
+  public let addresses: [String]
+  /// The upstream's name, or `respond …` or `redirect …` as written.
+  public let target: String
+  /// True when the route has an answer of its own and no upstream.
+  public let answersItself: Bool
   /// True when a 2xx answer revokes the presented tokens.
   public let revokesOnSuccess: Bool
   /// Name of the style of its error answers.

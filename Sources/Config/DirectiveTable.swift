@@ -37,6 +37,10 @@ public enum DirectiveTable {
       "token_file FILE", in: [.admin], 1...1,
       "The token for a TCP address: 32 bytes or more; one line feed at the end is dropped."),
     DirectiveRule(
+      "trusted_proxies CIDR...", in: [.top], 1...any, standard: "none",
+      "Peers that are believed about their clients: networks, addresses, or `unix` for a Unix"
+        + " socket's peers."),
+    DirectiveRule(
       "access_log off|stdout|FILE", in: [.top], 1...1, standard: "off",
       "One JSON line for each request, written off the loop; it never holds a token."),
     DirectiveRule(
@@ -209,6 +213,9 @@ public enum DirectiveTable {
       "upstream_host NAME", in: [.upstream], 1...1, standard: "the client's",
       "The Host that is sent."),
     DirectiveRule(
+      "forwarded on|off", in: [.upstream], 1...1, standard: "off",
+      "Whether `Forwarded` (RFC 7239) is sent beside `X-Forwarded-*`."),
+    DirectiveRule(
       "connect_timeout TIME", in: [.upstream], 1...1, standard: "3s",
       "Wait for a connection; later is 504."),
     DirectiveRule(
@@ -234,6 +241,21 @@ public enum DirectiveTable {
       "route [METHOD...] PATH { }", in: [.top, .group], 1...any, isRepeatable: true, opens: .route,
       "Requests below a path, of these methods or of any. The longest path wins."),
     DirectiveRule("upstream NAME", in: shared, 1...1, "Which backend answers."),
+    DirectiveRule(
+      "respond STATUS|health [BODY]", in: shared, 1...2,
+      "The gateway answers itself, with text or JSON; `health` is 200, and 503 while it stops."),
+    DirectiveRule(
+      "redirect [STATUS] TARGET", in: shared, 1...2, standard: "status 302",
+      "To `https://HOST/PATH` or `/PATH`; `https://$host` is the request's own host, and"
+        + " `$request_uri` at the end its path and query."),
+    DirectiveRule(
+      "allow CIDR...|all", in: shared, 1...any, isRepeatable: true,
+      "Clients that may come, as in `trusted_proxies`. In a block the first `allow` or `deny` that"
+        + " matches counts; without a match only blocks without `allow` admit."),
+    DirectiveRule(
+      "deny CIDR...|all", in: shared, 1...any, isRepeatable: true,
+      "Clients that may not come: 403, before anything else is asked. The blocks around must admit"
+        + " the client too."),
     DirectiveRule(
       "host NAME...", in: shared, 1...any, standard: "any",
       "Only requests for these hosts; `*.example.com` for subdomains."),

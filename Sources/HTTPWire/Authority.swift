@@ -6,6 +6,14 @@
 
 import Bytes
 
+/// Judging host and port.
+public enum Authority {
+  /// True when `text` is a host with or without a port, and nothing else.
+  public static func isValid(_ text: Span<UInt8>) -> Bool {
+    parseAuthority(text, ByteRange(0, text.count)) != nil
+  }
+}
+
 /// Splits the authority at `range` into host and port; returns the host's range (with the brackets
 /// of an IPv6 address), or nil when the syntax is wrong.
 func parseAuthority(_ bytes: Span<UInt8>, _ range: ByteRange) -> ByteRange? {

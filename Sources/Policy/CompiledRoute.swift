@@ -20,6 +20,10 @@ struct CompiledRoute: Sendable {
   let readsBody: Bool
   /// Index of the CORS policy, or a mark.
   let cors: Int32
+  /// Index into `PolicySet.addresses`, -1 where every address may come.
+  let addresses: Int32
+  /// Index into `PolicySet.answers`, -1 where a backend answers.
+  let answer: Int32
   /// The route's part of `PolicySet.routeLimits`.
   let firstLimit: Int32
   let limitCount: Int32

@@ -11,7 +11,7 @@ extension Gatekeeper {
     _ set: PolicySet
   ) -> PolicyAction {
     let route = set.routes[request.route]
-    guard route.auth != .none else { return admit(request) }
+    guard route.auth != .none else { return admit(request, set) }
     guard route.places >= 0 else { return deny(request, .unavailable) }
     if route.readsBearerOnly, !head.has(.cookie), head.query.isEmpty {
       request.credentials.searchBearer(head, bytes, set, route)
@@ -35,7 +35,7 @@ extension Gatekeeper {
     case .refused(let refusal): return deny(request, refusal)
     }
     switch route.auth {
-    case .none: return admit(request)
+    case .none: return admit(request, set)
     case .refresh:
       // A body token wins over the access token that front ends attach to every request.
       if needsBody { return awaitBody(request) }
@@ -60,7 +60,7 @@ extension Gatekeeper {
     }
     if needsBody { return awaitBody(request) }
     learnSecondary(request, bytes, now, set)
-    return admit(request)
+    return admit(request, set)
   }
 
   // MARK: The body's part
@@ -140,7 +140,7 @@ extension Gatekeeper {
     }
     learnSecondary(request, bytes, now, set)
     learnSecondaryOfBody(request, now, set)
-    return admit(request)
+    return admit(request, set)
   }
 
   /// Goes on after `needBodyField` when the body is longer than may be held.
@@ -169,7 +169,7 @@ extension Gatekeeper {
     if let reason { return deny(request, .denied(reason)) }
     learnSecondary(request, bytes, now, set)
     learnSecondaryOfBody(request, now, set)
-    return admit(request)
+    return admit(request, set)
   }
 
   /// True when a second token beside the judged one could be taken by the backend in its place. Front
@@ -201,7 +201,7 @@ extension Gatekeeper {
     _ request: RequestPolicy, _ bytes: Span<UInt8>, _ now: PolicyTime, _ set: PolicySet
   ) -> PolicyAction {
     let route = set.routes[request.route]
-    if route.auth == .optional { return admit(request) }
+    if route.auth == .optional { return admit(request, set) }
     guard route.auth == .any else { return deny(request, .denied(.missing)) }
     let inHead = request.credentials.secondary
     let inBody =
@@ -222,7 +222,7 @@ extension Gatekeeper {
         ? accept(request, bytes.slice(inHead.range), .any, now, set) : .ambiguousCredentials
     }
     if let reason { return deny(request, .denied(reason)) }
-    return admit(request)
+    return admit(request, set)
   }
 
   /// Accepts a token of the body, if no cookie or parameter tells another story.

@@ -87,7 +87,7 @@ extension Gatekeeper {
   ) -> PolicyAction {
     precondition(request.phase == .awaitingRevocation, "an answer that nobody asked for")
     switch answer {
-    case .clear: return admit(request)
+    case .clear: return admit(request, set)
     case .revoked: return deny(request, .denied(.revoked))
     case .unavailable: return deny(request, .unavailable)
     }

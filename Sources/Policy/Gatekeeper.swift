@@ -1,8 +1,8 @@
 // The resumable machine that decides about requests (DESIGN §2): events in, actions out.
 //
-//     headReceived ─▶ route ─▶ CORS ─▶ limits by address ─▶ authenticate ─┬▶ admit
-//                       │        │            │                  │        ├▶ needBodyField ─▶ bodyFieldRead
-//                     deny   preflight      deny               deny       └▶ (askRevocation, askPermit, needKey)
+//     headReceived ─▶ route ─▶ address ─▶ CORS ─▶ limits by address ─▶ authenticate ─┬▶ admit, answerRoute
+//                       │         │         │            │                  │        ├▶ needBodyField ─▶ bodyFieldRead
+//                     deny      deny    preflight      deny               deny       └▶ (askRevocation, askPermit, needKey)
 //
 // Stages follow DESIGN §3, 5 to 9. No I/O, no clock, and warm no allocation. The token's own part is
 // in `Gatekeeper+Auth`, what an answer means in `Gatekeeper+Learn`. Loop only.
@@ -66,6 +66,11 @@ public final class Gatekeeper {
     }
     let route = set.routes[request.route]
     noteCORS(request, route.cors, bytes, set)
+    if route.addresses >= 0, !set.addresses[Int(route.addresses)].contains(peer) {
+      // A refused preflight says nothing about origins (DESIGN §5.8).
+      if request.preflight, request.corsPolicy >= 0 { request.corsMatch = .none }
+      return deny(request, .addressRefused)
+    }
     if CredentialFinder.isAmbiguousAuthorization(head, bytes, scansValue: route.auth == .none) {
       return deny(request, .denied(.ambiguousCredentials))
     }
@@ -207,8 +212,11 @@ public final class Gatekeeper {
     return .deny
   }
 
-  func admit(_ request: RequestPolicy) -> PolicyAction {
+  /// The request may pass: to the backend, or to the answer that the route has of its own.
+  func admit(_ request: RequestPolicy, _ set: PolicySet) -> PolicyAction {
     request.phase = .decided
-    return .admit
+    guard set.routes[request.route].answer >= 0 else { return .admit }
+    request.answersRoute = true
+    return .answerRoute
   }
 }

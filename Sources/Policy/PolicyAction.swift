@@ -8,6 +8,8 @@ public enum PolicyAction: Sendable, Equatable {
   case deny
   /// Answer the preflight here with `ReplyWriter`.
   case answerPreflight
+  /// The request may pass, and its route has an answer of its own: give it with `ReplyWriter`.
+  case answerRoute
   /// Gather the body (16 KiB at most), then call `bodyFieldRead` or `bodyTooLarge`.
   case needBodyField
   /// Ask the remote blocklist, then call `revocationAnswered`.

@@ -19,6 +19,8 @@ public struct PolicyDefinitions: Sendable {
   public var corsPolicies: [CORSDefinition]
   /// Index of the unnamed policy, which also speaks before a route is known.
   public var defaultCORS: Int?
+  /// Peers whose word about their clients is taken (`trusted_proxies`).
+  public var trustedProxies: [AddressRange] = []
   /// The limits.
   public var limits: [LimitDefinition]
   /// The routes; a request's route index is the place in this list.

@@ -93,6 +93,12 @@ extension PolicyDefinitions {
     for listener in route.listeners where listener < 0 || listener >= listenerCount {
       add("unknown listener")
     }
+    for block in route.addressBlocks where block.rules.count > AddressBlock.rulesMaximum {
+      add("a block has at most \(AddressBlock.rulesMaximum) addresses in allow and deny")
+    }
+    if route.answer != nil, route.onSuccess != .nothing {
+      add("on_success is about a backend's answer, and this route has no backend")
+    }
     switch route.host {
     case .any: break
     case .exact(let host), .wildcard(let host):

@@ -29,6 +29,12 @@ public final class PolicySet: Sendable {
   /// The openings of the identity headers (`Name: `), and whole headers for `$realm` per realm.
   let identityBytes: [UInt8]
   let cors: [CORSPolicy]
+  /// Who may come to the routes that ask.
+  let addresses: [AddressTable]
+  /// What routes without a backend say.
+  let answers: [CompiledAnswer]
+  /// Whose word about clients is taken; nil when nobody's is.
+  private let trustedPeers: AddressTable?
   /// Index of the policy that speaks before a route is known, -1 without one.
   let defaultCORS: Int32
   let errors: ErrorStyle
@@ -93,7 +99,15 @@ public final class PolicySet: Sendable {
     routes = definitions.routes.map { compiler.compile($0) }
     routeLimits = compiler.limits
     places = compiler.places
+    addresses = compiler.addresses
+    answers = compiler.answers
+    trustedPeers =
+      definitions.trustedProxies.isEmpty ? nil : AddressTable(set: definitions.trustedProxies)
   }
+
+  /// True for a peer whose word about its clients is taken (`trusted_proxies`). Asked once a
+  /// connection.
+  public func isTrusted(_ peer: PeerAddress) -> Bool { trustedPeers?.contains(peer) ?? false }
 
   private static func challenge(realm: String) -> [UInt8] {
     var text = Array("WWW-Authenticate: Bearer realm=\"".utf8)
@@ -120,6 +134,9 @@ private struct RouteCompiler {
   private var known: [PlaceKey: Int32] = [:]
   private(set) var places: [PlaceTable] = []
   private(set) var limits: [Int32] = []
+  private var knownAddresses: [[AddressBlock]: Int32] = [:]
+  private(set) var addresses: [AddressTable] = []
+  private(set) var answers: [CompiledAnswer] = []
 
   init(_ definitions: PolicyDefinitions) { self.definitions = definitions }
 
@@ -132,15 +149,33 @@ private struct RouteCompiler {
     let cors: Int32 =
       switch route.cors {
       case .policy(let index): Int32(index)
-      case .pass: CompiledRoute.corsPass
+      // Nobody is there to pass a preflight to, and it must not get the answer without a token.
+      case .pass: route.answer == nil ? CompiledRoute.corsPass : CompiledRoute.corsOff
       case .off: CompiledRoute.corsOff
       }
     return CompiledRoute(
-      strippedBytes: prefix, foldsCase: route.framework.foldsCase, auth: route.auth,
+      strippedBytes: prefix, foldsCase: route.foldsCase, auth: route.auth,
       errors: route.errors, onSuccess: route.onSuccess, realm: Int32(route.realm ?? -1),
       places: place, readsBearerOnly: place >= 0 && places[Int(place)].readsBearerOnly,
-      readsBody: place >= 0 && places[Int(place)].readsBody, cors: cors, firstLimit: firstLimit,
+      readsBody: place >= 0 && places[Int(place)].readsBody, cors: cors,
+      addresses: addressIndex(route), answer: answerIndex(route), firstLimit: firstLimit,
       limitCount: Int32(route.limits.count))
+  }
+
+  /// Routes of one group have the same rules: one table.
+  private mutating func addressIndex(_ route: RouteDefinition) -> Int32 {
+    guard !route.addressBlocks.isEmpty else { return -1 }
+    if let index = knownAddresses[route.addressBlocks] { return index }
+    addresses.append(AddressTable(blocks: route.addressBlocks))
+    let index = Int32(addresses.count - 1)
+    knownAddresses[route.addressBlocks] = index
+    return index
+  }
+
+  private mutating func answerIndex(_ route: RouteDefinition) -> Int32 {
+    guard let answer = route.answer else { return -1 }
+    answers.append(CompiledAnswer(answer))
+    return Int32(answers.count - 1)
   }
 
   private mutating func placeIndex(_ route: RouteDefinition) -> Int32 {

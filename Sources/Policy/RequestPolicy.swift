@@ -33,6 +33,8 @@ public final class RequestPolicy {
   var strippedBytes = 0
   var peer = PeerAddress(high: 0, low: 0, listener: 0)
   var preflight = false
+  /// The route's own answer is due.
+  var answersRoute = false
   var refusalStorage: Refusal?
   var retryAfter = 0
   var dryRunRefused = false
@@ -63,6 +65,7 @@ public final class RequestPolicy {
     node = -1
     strippedBytes = 0
     preflight = false
+    answersRoute = false
     refusalStorage = nil
     retryAfter = 0
     dryRunRefused = false
@@ -106,7 +109,15 @@ public final class RequestPolicy {
     gatekeeper.settle(self, status: 502)
   }
 
+  /// Tells the status of the route's own answer, which is judged like a backend's.
+  public func learnAnswer(_ gatekeeper: Gatekeeper, status: Int) {
+    if !permits.isEmpty { gatekeeper.settle(self, status: status) }
+  }
+
   // MARK: What is forwarded
+
+  /// Bytes of the path that are not forwarded: a prefix that begins with `/`, or 0.
+  public var strippedPrefixBytes: Int { strippedBytes }
 
   /// Appends the request target for the upstream: origin form, without a stripped prefix and without
   /// tokens in the query.
@@ -114,8 +125,18 @@ public final class RequestPolicy {
     head: RequestHead, bytes: Span<UInt8>, to buffer: inout ByteBuffer
   ) {
     if head.targetForm == .asterisk { return buffer.append(UInt8(ascii: "*")) }
+    appendTarget(head, bytes, from: head.path.lower + strippedBytes, to: &buffer)
+  }
+
+  /// The same with the whole path, for the client: `$request_uri`.
+  func appendWholeTarget(head: RequestHead, bytes: Span<UInt8>, to buffer: inout ByteBuffer) {
+    appendTarget(head, bytes, from: head.path.lower, to: &buffer)
+  }
+
+  private func appendTarget(
+    _ head: RequestHead, _ bytes: Span<UInt8>, from start: Int, to buffer: inout ByteBuffer
+  ) {
     let path = head.path
-    let start = path.lower + strippedBytes
     // Nothing left means the root (RFC 9112 §3.2.1).
     if start >= path.upper {
       buffer.append(UInt8(ascii: "/"))

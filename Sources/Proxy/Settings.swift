@@ -70,6 +70,8 @@ public struct UpstreamSettings: Sendable, Equatable {
   public var keepIdleCountMaximum = 64
   /// The Host sent upstream; nil keeps the client's.
   public var upstreamHost: String?
+  /// Whether `Forwarded` (RFC 7239) is sent beside X-Forwarded-*.
+  public var sendsForwarded = false
 
   /// Makes an upstream with the default timeouts.
   public init(name: String, servers: [ServerSettings]) {
@@ -113,7 +115,10 @@ public struct TrafficLimits: Sendable, Equatable {
 /// What one route changes about the moving of its bytes. `GatewaySettings.routes` has one for each
 /// route of the policy set, at the same index.
 public struct RouteTraffic: Sendable, Equatable {
-  /// Index into `GatewaySettings.upstreams`.
+  /// What `upstreamIndex` says of a route that answers itself.
+  public static let noUpstream = -1
+
+  /// Index into `GatewaySettings.upstreams`, or `noUpstream`.
   public var upstreamIndex: Int
   /// The route's own bound on the request body.
   public var bodyBytesMaximum: Int

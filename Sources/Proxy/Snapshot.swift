@@ -17,6 +17,8 @@ public final class Snapshot: Sendable {
   /// row retains nothing (the settings' rows hold texts and lists).
   let routes: [RouteNumbers]
   let upstreams: [UpstreamNumbers]
+  /// The Host that each upstream is sent; empty where the client's is kept.
+  let upstreamHosts: [[UInt8]]
   /// The settings' limits.
   let limits: TrafficLimits
 
@@ -30,8 +32,10 @@ public final class Snapshot: Sendable {
     let connectTimeoutMilliseconds: Int
     let bodyIdleTimeoutMilliseconds: Int
     let keepIdleMilliseconds: Int
-    /// True when `settings.upstreams[n].upstreamHost` replaces the client's Host.
+    /// True when `upstreamHosts[n]` replaces the client's Host.
     let replacesHost: Bool
+    /// True when the backend is sent `Forwarded` (RFC 7239).
+    let sendsForwarded: Bool
   }
 
   /// Makes a snapshot; `servers` has one list for each upstream of `settings`.
@@ -51,8 +55,10 @@ public final class Snapshot: Sendable {
       UpstreamNumbers(
         connectTimeoutMilliseconds: $0.connectTimeoutMilliseconds,
         bodyIdleTimeoutMilliseconds: $0.bodyIdleTimeoutMilliseconds,
-        keepIdleMilliseconds: $0.keepIdleMilliseconds, replacesHost: $0.upstreamHost != nil)
+        keepIdleMilliseconds: $0.keepIdleMilliseconds, replacesHost: $0.upstreamHost != nil,
+        sendsForwarded: $0.sendsForwarded)
     }
+    upstreamHosts = settings.upstreams.map { Array(($0.upstreamHost ?? "").utf8) }
   }
 
   /// Size of the blocks that connections borrow: two heads of the largest allowed size fit (one as

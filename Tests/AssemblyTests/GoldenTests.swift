@@ -108,7 +108,7 @@ func dump(_ configuration: Configuration) -> String {
     out += " limits=\(route.limits) cors=\(route.cors) errors=\(route.errors)"
     out += " framework=\(rule.framework) listeners=\(rule.listeners)"
     out += " success=\(rule.onSuccess) fallthrough=\(rule.allowsMethodFallthrough)"
-    out += " -> \(route.upstream) strip=\(rule.strippedPrefix)"
+    out += " -> \(route.target) strip=\(rule.strippedPrefix)"
     out += " body=\(traffic.bodyBytesMaximum) timeout=\(traffic.responseHeadTimeoutMilliseconds)\n"
   }
   for warning in settings.warnings { out += "warning \(warning)\n" }

@@ -210,7 +210,7 @@ import Testing
         _ = world.lines
         _ = world.answered([200, 401, 500][dice.next(3)])
       case .deny: #expect(world.request.refusal != nil)
-      case .answerPreflight: break
+      case .answerPreflight, .answerRoute: break
       case .askPermit, .askRevocation, .needKey: Issue.record("nobody to ask")
       }
       #expect(world.reply != "overflow", "round \(round)")

@@ -115,6 +115,7 @@ final class World {
       guard let refusal = request.refusal else { return "denied without a reason" }
       return "\(refusal.status) \(refusal.name)"
     case .answerPreflight: return "preflight"
+    case .answerRoute: return "answer \(request.routeIndex)"
     case .needBodyField: return "body"
     case .askRevocation, .askPermit, .needKey: return "wait"
     }

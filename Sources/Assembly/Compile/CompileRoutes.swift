@@ -14,13 +14,16 @@ struct RouteScope {
   var prefix = ""
   /// The part of the prefix that is not forwarded.
   var strippedPrefix = ""
-  var upstream: Int?
+  /// Who answers: a backend or the gateway itself.
+  var target: RouteTarget?
   var hosts: [(rule: HostRule, text: String)] = []
   var listeners: [Int] = []
   var auth: AuthRule?
   var realm: Int?
   var limits: [Int] = []
   var cors: CORSRule?
+  /// Who may come, block by block.
+  var addresses: [AddressLines] = []
   var errors: ErrorStyle?
   var flask422: Bool?
   var onSuccess = SuccessMeaning.nothing
@@ -89,9 +92,8 @@ extension Compiler {
 
   private func apply(_ body: [Directive], to scope: inout RouteScope) {
     let errorsBefore = log.errorCount
-    if let argument = argument("upstream", of: body) {
-      scope.upstream = upstreamNames.index(argument, log)
-    }
+    if let target = routeTarget(body) { scope.target = target }
+    if let lines = addressLines(body) { scope.addresses.append(lines) }
     if let directive = body.first(named: "host") {
       scope.hosts = directive.arguments.compactMap(hostRule)
     }
@@ -160,10 +162,10 @@ extension Compiler {
   private func finish(
     _ directive: Directive, _ scope: RouteScope, methods: [String], path: String
   ) {
-    guard let upstream = scope.upstream else {
+    guard let target = scope.target else {
       log.error(
         "this route has no upstream", at: directive.span,
-        hint: "add upstream NAME; here or in the group around it")
+        hint: "add upstream NAME; here or in the group around it, or respond, or redirect")
       return
     }
     let auth = scope.auth ?? .required
@@ -183,12 +185,23 @@ extension Compiler {
         return
       }
     }
-    guard settings.upstreams.indices.contains(upstream) else { return }
-    let traits = upstreamTraits[upstream]
+    // Without a backend nobody else reads the path: there is nothing to fold or to strip.
+    var traits = UpstreamTraits()
+    var stripped = ""
+    var upstream = RouteTraffic.noUpstream
+    var answer: RouteAnswer?
+    let targetText: String
+    switch target {
+    case .upstream(let index):
+      guard settings.upstreams.indices.contains(index) else { return }
+      (upstream, traits, targetText) = (index, upstreamTraits[index], upstreamNames.names[index])
+      stripped = scope.strippedPrefix == "/" ? "" : scope.strippedPrefix
+    case .answer(let given, let text): (answer, targetText) = (given, text)
+    }
     let style =
       scope.errors ?? traits.errors ?? topErrors ?? realm.flatMap(presetStyle) ?? .problem
-    let cors = scope.cors ?? policy.defaultCORS.map { .policy($0) } ?? .pass
-    let stripped = scope.strippedPrefix == "/" ? "" : scope.strippedPrefix
+    var cors = scope.cors ?? policy.defaultCORS.map { .policy($0) } ?? .pass
+    if answer != nil, cors == .pass { cors = .off }
     for host in scope.hosts.isEmpty ? [(.any, "")] : scope.hosts {
       if scope.isDoubtful { doubtfulRoutes.insert(policy.routes.count) }
       policy.routes.append(
@@ -197,6 +210,7 @@ extension Compiler {
           strippedPrefix: stripped, framework: traits.framework, auth: auth, realm: realm,
           limits: scope.limits, cors: cors,
           errors: styled(style, flask422: scope.flask422 ?? false), onSuccess: scope.onSuccess,
+          addressBlocks: scope.addresses.map { AddressBlock($0.rules) }, answer: answer,
           allowsMethodFallthrough: scope.allowsMethodFallthrough))
       routeDirectives.append(directive)
       let label = (methods + [host.text + path]).joined(separator: " ")
@@ -205,14 +219,16 @@ extension Compiler {
           upstreamIndex: upstream,
           bodyBytesMaximum: scope.body ?? settings.limits.bodyBytesMaximum,
           responseHeadTimeoutMilliseconds: scope.timeout
-            ?? settings.upstreams[upstream].responseHeadTimeoutMilliseconds, label: label))
+            ?? (answer == nil ? settings.upstreams[upstream].responseHeadTimeoutMilliseconds : 0),
+          label: label))
       listings.append(
         RouteListing(
           methods: methods, host: host.text.isEmpty ? nil : host.text,
           listeners: scope.listeners.map { listenerNames.names[$0] }, path: path,
           auth: "\(auth)", realm: realm.map { realmNames.names[$0] },
           limits: scope.limits.map { limitNames.names[$0] }, cors: corsText(cors),
-          upstream: upstreamNames.names[upstream], revokesOnSuccess: scope.onSuccess == .revoke,
+          addresses: scope.addresses.flatMap(\.text), target: targetText,
+          answersItself: answer != nil, revokesOnSuccess: scope.onSuccess == .revoke,
           errors: styled(style, flask422: scope.flask422 ?? false).rawValue,
           strippedPrefix: stripped, place: directive.span.lineOnly))
     }

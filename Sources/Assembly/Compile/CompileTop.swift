@@ -32,6 +32,7 @@ extension Compiler {
     topFlask422 = argument("flask_422", of: directives)?.flag(log) ?? false
     policy.errors = styled(topErrors ?? .problem, flask422: topFlask422)
     if let directive = directives.first(named: "limits") { limits(directive.body) }
+    if let directive = directives.first(named: "trusted_proxies") { trustedProxies(directive) }
   }
 
   /// One `listen` line.

@@ -54,6 +54,9 @@ extension Compiler {
     if let argument = self.argument("upstream_host", of: body), argument.isUsable {
       upstream.upstreamHost = host(argument)
     }
+    if let flag = self.argument("forwarded", of: body)?.flag(log) {
+      upstream.sendsForwarded = flag
+    }
     settings.upstreams.append(upstream)
     upstreamTraits.append(traits)
   }

@@ -55,6 +55,8 @@ struct Explanation {
     out += section("steps", steps(notes))
     switch action {
     case .admit: out += section("verdict", [admitted()]) + sent(bytes)
+    case .answerRoute:
+      out += section("verdict", ["answered here: \(listing.target)"]) + answer(bytes)
     case .answerPreflight:
       out += section("verdict", ["the preflight is answered here"]) + answer(bytes)
     default: out += section("verdict", [refused()]) + answer(bytes)
@@ -74,7 +76,7 @@ struct Explanation {
     // Each wait comes once at most; the bound is for a machine that has lost its way.
     for _ in 0..<8 {
       switch action {
-      case .admit, .deny, .answerPreflight: return action
+      case .admit, .deny, .answerPreflight, .answerRoute: return action
       case .needBodyField:
         notes.append("the body is read for a token: \(request.body.count) bytes")
         action = gatekeeper.bodyFieldRead(
@@ -160,6 +162,9 @@ struct Explanation {
     }
     return lines
   }
+
+  /// The route that was found.
+  private var listing: RouteListing { configuration.routes[policy.routeIndex] }
 
   private func admitted() -> String {
     let traffic = configuration.settings.routes[policy.routeIndex]

@@ -7,7 +7,7 @@ enum RoutesCommand {
     usage: gateway routes [-c FILE]
 
     Lists every route with what it inherits: methods, host, path, auth, realm, limits, CORS policy,
-    upstream, and where it stands. A request takes the longest path that fits; at equal paths a named
+    whose addresses it admits, upstream or own answer, and where it stands. A request takes the longest path that fits; at equal paths a named
     method comes before any.
 
       -c FILE   the configuration (gateway.conf)
@@ -28,7 +28,10 @@ enum RoutesCommand {
 
   static func table(_ routes: [RouteListing]) -> String {
     var rows = [
-      ["METHODS", "HOST", "PATH", "AUTH", "REALM", "LIMITS", "CORS", "UPSTREAM", "PLACE"]
+      [
+        "METHODS", "HOST", "PATH", "AUTH", "REALM", "LIMITS", "CORS", "ADDRESSES", "UPSTREAM",
+        "PLACE",
+      ]
     ]
     for route in routes {
       rows.append([
@@ -36,7 +39,8 @@ enum RoutesCommand {
         route.path, route.auth + (route.revokesOnSuccess ? ", revokes" : ""),
         route.auth == "none" ? "-" : route.realm ?? "-",
         route.limits.isEmpty ? "-" : route.limits.joined(separator: ","), route.cors,
-        route.upstream, route.place,
+        route.addresses.isEmpty ? "*" : route.addresses.joined(separator: "; "), route.target,
+        route.place,
       ])
     }
     return TextTable.render(rows)

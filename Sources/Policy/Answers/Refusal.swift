@@ -35,6 +35,8 @@ public enum Refusal: Sendable, Equatable {
   case preflightRefused
   /// An upgrade from an origin that the policy doesn't allow.
   case originRefused
+  /// The route does not admit the client's address.
+  case addressRefused
   /// A limit has no permit left.
   case limited
   /// The upstream can't be reached or answers garbage.
@@ -56,7 +58,7 @@ public enum Refusal: Sendable, Equatable {
     case .bodyUnreadable, .badEscape, .ambiguousPath: 400
     case .noRoute: 404
     case .methodNotAllowed: 405
-    case .preflightRefused, .originRefused: 403
+    case .preflightRefused, .originRefused, .addressRefused: 403
     case .limited: 429
     case .upstreamFailed: 502
     case .upstreamTimeout: 504
@@ -80,6 +82,7 @@ public enum Refusal: Sendable, Equatable {
     case .methodNotAllowed: "method_not_allowed"
     case .preflightRefused: "preflight_refused"
     case .originRefused: "origin_refused"
+    case .addressRefused: "address_refused"
     case .limited: "limited"
     case .upstreamFailed: "upstream_failed"
     case .upstreamTimeout: "upstream_timeout"

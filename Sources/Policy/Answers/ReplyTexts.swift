@@ -39,6 +39,7 @@ struct ReplyTexts {
     case .methodNotAllowed: return "The method is not allowed here"
     case .preflightRefused: return "Cross-origin request not allowed"
     case .originRefused: return "Origin not allowed"
+    case .addressRefused: return "Not allowed from this address"
     case .limited: return "Too many requests"
     case .upstreamFailed: return "The backend can't be reached"
     case .upstreamTimeout: return "The backend did not answer in time"
@@ -95,7 +96,8 @@ struct ReplyTexts {
     case .denied(.missingClaim), .denied(.insufficientScope): return "Forbidden resource"
     case .limited: return "ThrottlerException: Too Many Requests"
     case .denied, .malformed, .requestTimeout, .headTooLarge, .bodyTooLarge, .bodyCoded,
-      .bodyUnreadable, .badEscape, .ambiguousPath, .preflightRefused, .originRefused:
+      .bodyUnreadable, .badEscape, .ambiguousPath, .preflightRefused, .originRefused,
+      .addressRefused:
       return sentence
     }
   }
@@ -117,7 +119,7 @@ struct ReplyTexts {
     case .unavailable: return "UNAVAILABLE"
     case .malformed, .requestTimeout, .headTooLarge, .bodyTooLarge, .bodyCoded, .bodyUnreadable,
       .badEscape, .ambiguousPath, .noRoute, .methodNotAllowed, .preflightRefused, .originRefused,
-      .upstreamFailed, .upstreamTimeout:
+      .addressRefused, .upstreamFailed, .upstreamTimeout:
       return Self.code(ofStatus: refusal.status)
     }
   }

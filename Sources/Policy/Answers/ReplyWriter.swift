@@ -1,4 +1,5 @@
-// Complete answers of the gateway itself: refusals in the route's style, and preflights.
+// Complete answers of the gateway itself: refusals in the route's style, preflights, and (in
+// `RouteReply`) what routes without a backend say.
 //
 // A body is written twice: once to learn its length and taken back, once behind the head. That costs
 // a hundred bytes of copying and saves both a scratch buffer and an allocation, on a path that an
@@ -13,15 +14,27 @@ public enum ReplyWriter {
   /// Seconds after which a client may try again when the gateway itself is the trouble.
   public static let unavailableRetrySeconds = 5
 
-  /// Appends the answer to a refused request or a preflight and returns its status.
+  /// Appends the answer to a refused request, a preflight, or a route's own, and returns its status.
   ///
   /// `head` may be one that never became complete (a malformed request): then nothing of it but the
-  /// method is used. `closes` adds `Connection: close`; `epochSeconds` is for `Date`.
+  /// method is used. `closes` adds `Connection: close`; `epochSeconds` is for `Date`; `isStopping`
+  /// is what a health answer tells.
   public static func append(
     _ request: RequestPolicy, head: RequestHead, bytes: Span<UInt8>, set: PolicySet,
-    closes: Bool, epochSeconds: Int64, to buffer: inout ByteBuffer
+    closes: Bool, epochSeconds: Int64, isStopping: Bool = false, to buffer: inout ByteBuffer
   ) -> Int {
+    if request.answersRoute, request.refusal == nil, head.host.isEmpty,
+      set.answers[Int(set.routes[request.route].answer)].namesHost
+    {
+      // HTTP/1.0 may leave Host out; a redirect to it then leads nowhere.
+      request.refuse(.malformed(.missingHost))
+    }
     guard let refusal = request.refusal else {
+      if request.answersRoute {
+        return appendRouteAnswer(
+          request, head: head, bytes: bytes, set: set, closes: closes, isStopping: isStopping,
+          epochSeconds: epochSeconds, to: &buffer)
+      }
       appendPreflight(request, head, bytes, set, closes, epochSeconds, &buffer)
       return 204
     }
@@ -68,7 +81,7 @@ public enum ReplyWriter {
     buffer.append("\r\n")
   }
 
-  private static func appendCommon(
+  static func appendCommon(
     _ head: RequestHead, _ closes: Bool, _ epochSeconds: Int64, _ buffer: inout ByteBuffer
   ) {
     buffer.append("Date: ")

@@ -94,8 +94,15 @@ public struct RouteDefinition: Sendable {
   public var cors: CORSRule
   /// The shape of the gateway's own answers.
   public var errors: ErrorStyle
+  /// True when whoever serves the route may compare paths without case: its backend; the gateway's
+  /// own answers never do.
+  var foldsCase: Bool { answer == nil && framework.foldsCase }
   /// What a 2xx answer means.
   public var onSuccess: SuccessMeaning
+  /// Who may come, block by block from the outside in; all of them must admit.
+  public var addressBlocks: [AddressBlock]
+  /// What the route answers itself; nil where a backend does.
+  public var answer: RouteAnswer?
   /// The route says `method_fallthrough on`: requests whose method it doesn't take may reach a
   /// shorter prefix with weaker protection.
   public var allowsMethodFallthrough: Bool
@@ -106,6 +113,7 @@ public struct RouteDefinition: Sendable {
     strippedPrefix: String = "", framework: Framework = .unknown, auth: AuthRule = .required,
     realm: Int? = nil, limits: [Int] = [], cors: CORSRule = .pass,
     errors: ErrorStyle = .problem, onSuccess: SuccessMeaning = .nothing,
+    addressBlocks: [AddressBlock] = [], answer: RouteAnswer? = nil,
     allowsMethodFallthrough: Bool = false
   ) {
     self.listeners = listeners
@@ -120,6 +128,8 @@ public struct RouteDefinition: Sendable {
     self.cors = cors
     self.errors = errors
     self.onSuccess = onSuccess
+    self.addressBlocks = addressBlocks
+    self.answer = answer
     self.allowsMethodFallthrough = allowsMethodFallthrough
   }
 }

@@ -32,7 +32,7 @@ extension PolicyDefinitions {
       }
       for other in byFoldedPath[key.folded] ?? []
       where keys[other].segments != key.segments && clashes(index, other)
-        && (routes[index].framework.foldsCase || routes[other].framework.foldsCase)
+        && (routes[index].foldsCase || routes[other].foldsCase)
       {
         found.append(
           PolicyMistake(
@@ -97,9 +97,9 @@ extension PolicyDefinitions {
     _ index: Int, _ keys: [RouteKey], _ byPath: [[[UInt8]]: [Int]]
   ) -> [PolicyMistake] {
     let route = routes[index]
-    guard !route.methods.isEmpty, !route.allowsMethodFallthrough, route.auth != .none else {
-      return []
-    }
+    guard !route.methods.isEmpty, !route.allowsMethodFallthrough,
+      route.auth != .none || !route.addressBlocks.isEmpty
+    else { return [] }
     var segments = keys[index].segments
     while true {
       let here = (byPath[segments] ?? []).filter {
@@ -138,6 +138,7 @@ extension RouteDefinition {
   /// True when this route lets in somebody whom `other` keeps out.
   fileprivate func isWeaker(than other: RouteDefinition) -> Bool {
     auth.strength < other.auth.strength
+      || !other.addressBlocks.allSatisfy(addressBlocks.contains)
   }
 }
 

@@ -44,7 +44,7 @@ struct RouteTableBuilder {
   }
 
   private mutating func addListener(_ members: [Int]) {
-    let folds = members.contains { routes[$0].framework.foldsCase }
+    let folds = members.contains { routes[$0].foldsCase }
     var names: [String: Bool] = [:]
     var rules: [(name: String, isWildcard: Bool, members: [Int])] = []
     for index in members {

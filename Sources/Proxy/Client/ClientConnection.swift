@@ -50,6 +50,8 @@ final class ClientConnection {
   var headDeadlineSet = false
   /// The client has been told that nothing follows.
   var writeEnded = false
+  /// What the peer says about its clients is believed (`trusted_proxies`); known from the start.
+  var isTrustedPeer = false
   /// Already in the worker's list of connections that have more to do.
   var isQueued = false
 

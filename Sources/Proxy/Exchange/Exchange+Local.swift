@@ -21,10 +21,11 @@ extension Exchange {
     let start = client.output.writerIndex
     status = ReplyWriter.append(
       policy, head: head, bytes: client.input.written, set: worker.snapshot.policy,
-      closes: mustClose, epochSeconds: worker.epochSeconds, to: &client.output)
+      closes: mustClose, epochSeconds: worker.epochSeconds, isStopping: worker.isDraining,
+      to: &client.output)
     reason = policy.reasonName
     responseBytes = client.output.writerIndex - start
-    if status >= 400 { worker.counters.requestsRefused += 1 }
+    if policy.refusal != nil { worker.counters.requestsRefused += 1 }
     responsePhase = .complete
   }
 

@@ -107,6 +107,11 @@ final class Exchange {
   /// Bytes of a refused request's body that may still be thrown away on a kept connection.
   var discardAllowance = 0
 
+  /// What a trusted peer says of this request; stale wherever the peer isn't trusted.
+  let claims = ForwardedClaims()
+  /// What the backend was told; read on routes that strip a prefix, stale elsewhere.
+  var forwardedFacts = ForwardedFacts.none
+
   /// What an exchange is waiting for when its deadline passes.
   enum Wait {
     case requestHead
@@ -176,7 +181,7 @@ extension Exchange {
   /// Stages 5 to 9: route, CORS, limits, authentication.
   func decide(_ worker: Worker, _ client: ClientConnection) {
     let action = worker.gatekeeper.headReceived(
-      policy, head: head, bytes: client.input.written, peer: client.policyPeer,
+      policy, head: head, bytes: client.input.written, peer: policyPeer(worker, client),
       now: worker.policyTime, set: worker.snapshot.policy)
     perform(action, worker, client)
   }
@@ -188,6 +193,9 @@ extension Exchange {
       admitted(worker, client)
     case .deny, .answerPreflight:
       answerHere(worker, client)
+    case .answerRoute:
+      answerHere(worker, client)
+      policy.learnAnswer(worker.gatekeeper, status: status)
     case .needBodyField:
       requestPhase = .holdingBody
       sendContinue(worker, client)
@@ -260,7 +268,7 @@ extension Exchange {
         reason: reason, wouldRefuse: policy.wouldRefuse, bytesIn: requestBodyBytes,
         bytesOut: responseBytes, durationNanoseconds: worker.now - startedAt,
         upstreamNanoseconds: upstreamTook),
-      client: client.peer,
+      client: clientAddress(client),
       input: client.input, method: method, host: host, path: path,
       route: route >= 0 ? worker.snapshot.routeLabels[route] : nil, server: server,
       now: worker.now)

@@ -24,7 +24,7 @@ enum ForwardedHead {
     policy.appendTarget(head: head, bytes: bytes, to: &output)
     output.append(" HTTP/1.1\r\n")
     appendFields(exchange, worker, bytes, to: &output)
-    appendOwn(exchange, client, bytes, to: &output)
+    appendOwn(exchange, worker, client, bytes, to: &output)
     switch head.framing {
     case .none, .untilClose:
       // A method that usually has a body says that it has none (RFC 9110 §8.6).
@@ -51,7 +51,7 @@ enum ForwardedHead {
     let replacesHost = worker.snapshot.upstreams[upstream].replacesHost
     if replacesHost {
       output.append("Host: ")
-      output.append(text: worker.snapshot.settings.upstreams[upstream].upstreamHost ?? "")
+      output.append(worker.snapshot.upstreamHosts[upstream])
       output.append("\r\n")
     } else if !head.has(.host) {
       // HTTP/1.0 may lack a Host; an HTTP/1.1 request must not (RFC 9112 §3.2).
@@ -86,6 +86,27 @@ enum ForwardedHead {
 
   /// Adds what only the gateway may say.
   private static func appendOwn(
+    _ exchange: Exchange, _ worker: Worker, _ client: ClientConnection, _ bytes: Span<UInt8>,
+    to output: inout ByteBuffer
+  ) {
+    let upstream = exchange.traffic(worker).upstream
+    let sendsForwarded = worker.snapshot.upstreams[upstream].sendsForwarded
+    if client.isTrustedPeer || exchange.policy.strippedPrefixBytes > 0 || sendsForwarded {
+      ForwardedFields.append(
+        exchange.noteForwardedFacts(client), bytes: bytes, withForwarded: sendsForwarded,
+        to: &output)
+      output.append("X-Request-Id: ")
+    } else {
+      appendOrdinary(exchange, client, bytes, to: &output)
+    }
+    exchange.requestID.append(to: &output)
+    output.append("\r\n")
+    exchange.policy.appendIdentity(to: &output)
+  }
+
+  /// What `ForwardedFields` writes for a client that came by itself to a path that stays whole, up to
+  /// the request's id.
+  private static func appendOrdinary(
     _ exchange: Exchange, _ client: ClientConnection, _ bytes: Span<UInt8>,
     to output: inout ByteBuffer
   ) {
@@ -99,8 +120,5 @@ enum ForwardedHead {
       output.append(bytes, exchange.head.authority)
       output.append("\r\nX-Request-Id: ")
     }
-    exchange.requestID.append(to: &output)
-    output.append("\r\n")
-    exchange.policy.appendIdentity(to: &output)
   }
 }

@@ -37,6 +37,7 @@ extension Worker {
     let token = clients.reserve()
     let client = ClientConnection(
       token: token, peer: peer, listener: listener, stream: ByteStream(plain: socket))
+    client.isTrustedPeer = snapshot.policy.isTrusted(client.policyPeer)
     clients.fill(token, client)
     do throws(SystemError) {
       try client.stream.register(with: poller, token: client.token)

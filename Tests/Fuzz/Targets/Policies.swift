@@ -90,6 +90,7 @@ private final class World {
     case .admit: forward(span)
     case .deny: check(request.refusal != nil, "denied without a reason")
     case .answerPreflight: check(request.isPreflight, "answered what was no preflight")
+    case .answerRoute: check(request.refusal == nil, "answered what was refused")
     default: check(false, "a wait that nobody configured")
     }
     if action == .admit {
