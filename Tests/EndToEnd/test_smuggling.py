@@ -34,6 +34,7 @@ class Stand:
             folder,
             f"""
             workers 1;
+            limits {{ idle_timeout 10m; }}
             listen 127.0.0.1:0 {{ name front; }}
             listen 127.0.0.1:0 {{ name clock; }}
             upstream backend {{ server {self.backend.address}; }}
