@@ -1,9 +1,9 @@
 // Blocks that the connections of one loop share, so that an idle connection holds none.
 //
 // Loop only. The number of blocks out is bounded by the connections of the loop; the free list keeps
-// at most `keptMaximum` so that a burst's memory goes back to the system. A free block holds the
-// address of the next one in its first bytes: lending is two loads and two stores, and a request
-// borrows four blocks.
+// at most `keptMaximum` so that a burst's memory goes back to the system (`BlockPages`). A free block
+// holds the address of the next one in its first bytes: lending is two loads and two stores, and a
+// request borrows four blocks. A block costs the pages of it that were touched.
 
 /// A free list of equally sized blocks for `ByteBuffer`s of one loop.
 @safe
@@ -14,19 +14,14 @@ public final class BufferPool {
   private var free: UnsafeMutableRawPointer?
   private var freeCount = 0
   private var lentCount = 0
+  private var pages: BlockPages
 
   /// Makes a pool of blocks of `blockBytes` that keeps at most `keptMaximum` unused ones.
   public init(blockBytes: Int, keptMaximum: Int) {
     precondition(blockBytes >= MemoryLayout<UInt>.size && keptMaximum >= 0)
     self.blockBytes = blockBytes
     self.keptMaximum = keptMaximum
-  }
-
-  deinit {
-    while let block = unsafe free {
-      unsafe free = unsafe Self.next(after: block)
-      unsafe block.deallocate()
-    }
+    pages = BlockPages(blockBytes: blockBytes)
   }
 
   /// Number of blocks in use.
@@ -35,9 +30,7 @@ public final class BufferPool {
   @unsafe
   func take() -> UnsafeMutableRawPointer {
     lentCount += 1
-    guard let block = unsafe free else {
-      return .allocate(byteCount: blockBytes, alignment: 16)
-    }
+    guard let block = unsafe free else { return unsafe pages.take() }
     unsafe free = unsafe Self.next(after: block)
     freeCount -= 1
     return unsafe block
@@ -46,7 +39,7 @@ public final class BufferPool {
   @unsafe
   func give(_ block: UnsafeMutableRawPointer) {
     lentCount -= 1
-    guard freeCount < keptMaximum else { return unsafe block.deallocate() }
+    guard freeCount < keptMaximum else { return unsafe pages.giveBack(block) }
     // Every block has room for a pointer (checked in `init`) and is aligned for one.
     unsafe block.storeBytes(of: free, as: UnsafeMutableRawPointer?.self)
     unsafe free = block

@@ -23,6 +23,8 @@ public struct ByteBuffer: ~Copyable {
   public private(set) var writerIndex: Int
   /// True once an append did not fit. Sticky until `clear()`.
   public private(set) var overflowed: Bool
+  /// True for storage of its own, false for a block of a pool, which only the pool can free.
+  private var ownsStorage: Bool
 
   /// Makes a buffer without storage: every append overflows until `acquire(from:)`.
   public init() {
@@ -31,6 +33,7 @@ public struct ByteBuffer: ~Copyable {
     readerIndex = 0
     writerIndex = 0
     overflowed = false
+    ownsStorage = false
   }
 
   /// Makes a buffer that owns `capacity` bytes.
@@ -41,9 +44,12 @@ public struct ByteBuffer: ~Copyable {
     readerIndex = 0
     writerIndex = 0
     overflowed = false
+    ownsStorage = true
   }
 
-  deinit { unsafe base?.deallocate() }
+  deinit {
+    if ownsStorage { unsafe base?.deallocate() }
+  }
 
   // MARK: Looking
 

@@ -193,6 +193,39 @@ func text(_ buffer: borrowing ByteBuffer) -> String { String(lossy: buffer.reada
     second.release(to: pool)
   }
 
+  @Test func manyBlocksAreApartAndAreUsedAgain() {
+    // More than a slab, of a size that is no whole number of pages.
+    let pool = BufferPool(blockBytes: 5000, keptMaximum: 3)
+    for round in 0..<3 {
+      let holders = (0..<150).map { _ in Holder() }
+      for (number, holder) in holders.enumerated() {
+        holder.buffer.acquire(from: pool)
+        for _ in 0..<625 { holder.buffer.append(hexadecimal: UInt64(number + round), width: 8) }
+      }
+      #expect(pool.lent == 150)
+      for (number, holder) in holders.enumerated() {
+        #expect(holder.isFilled(with: UInt64(number + round)))
+        holder.buffer.release(to: pool)
+      }
+      #expect(pool.lent == 0)
+    }
+  }
+
+  private final class Holder {
+    var buffer = ByteBuffer()
+
+    func isFilled(with number: UInt64) -> Bool {
+      var wanted = ByteBuffer(capacity: 8)
+      wanted.append(hexadecimal: number, width: 8)
+      guard buffer.readableCount == 5000, !buffer.overflowed else { return false }
+      for start in stride(from: 0, to: 5000, by: 8)
+      where !buffer.written.slice(from: start, to: start + 8).equals(wanted.readable) {
+        return false
+      }
+      return true
+    }
+  }
+
   @Test func aBlockOfAnotherSizeStopsTheProcess() async {
     await #expect(processExitsWith: .failure) {
       let pool = BufferPool(blockBytes: 16, keptMaximum: 1)
