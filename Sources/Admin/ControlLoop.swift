@@ -67,16 +67,18 @@ public final class ControlLoop {
   /// Makes the loop on the calling thread. `workers` are the workers' inboxes and `boundAddresses`
   /// the listeners' addresses as bound, both by index; `admin` is the admin address, opened for one
   /// loop; tokens that are to be revoked are verified with the keys of `realms`; `limits` is
-  /// asked for its alarm.
+  /// asked for its alarm and `connections` for its bound.
   public convenience init(
     snapshot: Snapshot, realms: [Realm], mailbox: Mailbox<ControlMessage>,
     workers: [Mailbox<WorkerMessage>], keeper: RevocationKeeper, admin: ListenerGroup?,
-    boundAddresses: [String], version: String? = nil, limits: LimitTable? = nil
+    boundAddresses: [String], version: String? = nil, limits: LimitTable? = nil,
+    connections: ConnectionBudget? = nil
   ) throws(SystemError) {
     try self.init(
       ControlParts(
         snapshot: snapshot, realms: realms, mailbox: mailbox, workers: workers, keeper: keeper,
-        admin: admin, boundAddresses: boundAddresses, version: version, limits: limits),
+        admin: admin, boundAddresses: boundAddresses, version: version, limits: limits,
+        connections: connections),
       clock: ControlClock())
   }
 

@@ -19,6 +19,8 @@ struct ControlParts {
   let version: String?
   /// The limit buckets, for their alarm; nil in tests that have none.
   var limits: LimitTable?
+  /// The places for client connections; nil in tests that have none.
+  var connections: ConnectionBudget?
 }
 
 /// The two clocks of the loop, replaced in tests.

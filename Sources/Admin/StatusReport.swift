@@ -87,6 +87,12 @@ struct StatusReport {
     blocklist.add("store_failing", isStoreFailing)
     object.add("blocklist", blocklist)
     object.add("limit_overflows", parts.limits?.overflowCount ?? 0)
+    if let connections = parts.connections {
+      var places = JSONObjectText()
+      places.add("open", connections.openCount)
+      places.add("maximum", connections.maximum)
+      object.add("connections", places)
+    }
     object.add("warnings", settings.warnings)
     object.add("counters", countersObject)
     return object
@@ -113,6 +119,8 @@ struct StatusReport {
   private var countersObject: JSONObjectText {
     var object = JSONObjectText()
     object.add("connections_accepted", counters.connectionsAccepted)
+    object.add("connections_refused", counters.connectionsRefused)
+    object.add("proxy_headers_refused", counters.proxyHeadersRefused)
     object.add("connections_open", counters.connectionsOpen)
     object.add("requests", counters.requests)
     object.add("requests_malformed", counters.requestsMalformed)

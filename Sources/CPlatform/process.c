@@ -3,6 +3,7 @@
 #include "CPlatform.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -85,6 +86,8 @@ int64_t platform_raise_descriptor_limit(void) {
   if (setrlimit(RLIMIT_NOFILE, &limit) < 0) limit.rlim_cur = before;
   return limit.rlim_cur > INT64_MAX ? INT64_MAX : (int64_t)limit.rlim_cur;
 }
+
+void platform_release_free_memory(void) { malloc_trim(0); }
 
 void platform_error_text(int code, char *text, size_t count) {
   // The GNU form may answer with a constant instead of filling the buffer.

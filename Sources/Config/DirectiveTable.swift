@@ -30,6 +30,10 @@ public enum DirectiveTable {
       "name NAME", in: [.listen], 1...1, standard: "the address",
       "What routes call this listener in `listener`."),
     DirectiveRule(
+      "proxy_protocol on|off", in: [.listen], 1...1, standard: "off",
+      "Every connection begins with a PROXY protocol header, version 1 or 2, that names the client;"
+        + " any other is closed."),
+    DirectiveRule(
       "admin ADDRESS [{ }]", in: [.top], 1...1, opens: .admin, blockIsOptional: true,
       "Where `revoke` and `status` reach the running gateway: a Unix socket of mode 0600, or a TCP"
         + " address, which without a token answers `GET /health` only."),
@@ -71,14 +75,25 @@ public enum DirectiveTable {
       "body_timeout TIME", in: [.limits], 1...1, standard: "30s",
       "Silence within a request body; then 408."),
     DirectiveRule(
+      "body_rate SIZE|off", in: [.limits], 1...1, standard: "500",
+      "Bytes a second that a client must send of a body while it is waited for; `body_timeout` is how"
+        + " far it may fall behind; then 408."),
+    DirectiveRule(
       "send_timeout TIME", in: [.limits], 1...1, standard: "60s",
       "A client that does not read its response; then the connection is closed."),
+    DirectiveRule(
+      "send_rate SIZE|off", in: [.limits], 1...1, standard: "500",
+      "Bytes a second that a client must take of a response while it is waited for; `send_timeout` is"
+        + " how far it may fall behind; then the connection is closed."),
     DirectiveRule(
       "total_timeout TIME|off", in: [.limits], 1...1, standard: "off",
       "The whole exchange; off because downloads and event streams are long."),
     DirectiveRule(
-      "connections N", in: [.limits], 1...1, standard: "10000",
-      "Client connections of one worker; at the bound accepting pauses."),
+      "connections N", in: [.limits], 1...1, standard: "20000",
+      "Client connections of the whole gateway; at the bound accepting pauses until one closes."),
+    DirectiveRule(
+      "connections_per_address N|off", in: [.limits], 1...1, standard: "10000",
+      "Client connections of one address (one /64 of IPv6); one more is closed."),
     DirectiveRule(
       "drain_timeout TIME", in: [.limits], 1...1, standard: "10s",
       "What requests in flight are given when the gateway is told to stop."),

@@ -30,6 +30,10 @@ public enum System {
   public static func raiseDescriptorLimit() -> Int {
     max(0, Int(platform_raise_descriptor_limit()))
   }
+
+  /// Gives the pages of freed memory back to the system. Takes up to a few milliseconds: for after a
+  /// burst, not for every day. Any thread.
+  public static func releaseFreeMemory() { platform_release_free_memory() }
 }
 
 /// The three streams a process starts with, and any other descriptor it was given (`--ready-fd`).

@@ -25,6 +25,14 @@ public struct SystemError: Error, Sendable, Equatable, CustomStringConvertible {
   /// True when the file or its directory does not exist (ENOENT).
   public var isMissingFile: Bool { code == ENOENT }
 
+  /// True when descriptors, memory or local ports have run out here: nobody else is to blame.
+  public var isExhaustion: Bool {
+    switch code {
+    case EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EADDRNOTAVAIL: true
+    default: false
+    }
+  }
+
   /// The system's text of the errno: "Address already in use".
   public var reason: String { Self.text(code) }
 

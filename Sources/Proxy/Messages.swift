@@ -11,6 +11,8 @@ public enum WorkerMessage: Sendable {
   case revocationApplied(ticket: RevocationTicket, isDurable: Bool)
   /// Expired revocations have been forgotten: let go of what is outgrown, traffic or not.
   case housekeep
+  /// A place or a descriptor was given back: accept again.
+  case acceptAgain
   /// Send this worker's counters to the control loop under `serial`.
   case reportCounters(serial: UInt64)
 }

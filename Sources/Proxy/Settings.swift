@@ -16,11 +16,15 @@ public struct ListenSettings: Sendable, Equatable {
   public var name: String
   /// Where to listen.
   public var address: Endpoint
+  /// True when every connection begins with a PROXY protocol header, which is believed,
+  /// `proxy_protocol`.
+  public var expectsProxyHeader: Bool
 
   /// Makes one listener.
-  public init(name: String, address: Endpoint) {
+  public init(name: String, address: Endpoint, expectsProxyHeader: Bool = false) {
     self.name = name
     self.address = address
+    self.expectsProxyHeader = expectsProxyHeader
   }
 }
 
@@ -97,14 +101,24 @@ public struct TrafficLimits: Sendable, Equatable {
   public var headTimeoutMilliseconds = 10_000
   /// Silence between two requests on a connection, `idle_timeout`; then it is closed.
   public var idleTimeoutMilliseconds = 60_000
-  /// Silence within a request body, `body_timeout`; then 408 and close.
+  /// Silence within a request body, `body_timeout`; then 408 and close. With `body_rate` the time
+  /// that a client can be behind in all.
   public var bodyTimeoutMilliseconds = 30_000
-  /// A response that the client doesn't read, `send_timeout`; then close.
+  /// A response that the client doesn't read, `send_timeout`; then close. With `send_rate` the time
+  /// that a client can be behind in all.
   public var sendTimeoutMilliseconds = 60_000
   /// The whole exchange, `total_timeout`. None by default: downloads and event streams are long.
   public var totalTimeoutMilliseconds = 0
-  /// Client connections of one worker, `connections`; at the bound accepting pauses.
-  public var connectionCountMaximum = 10_000
+  /// Bytes per second of a request body that a client must at least send while the gateway waits for
+  /// it, `body_rate`; 0 when only silence counts.
+  public var bodyBytesPerSecond = 500
+  /// Bytes per second of a response that a client must at least take while it waits for the client,
+  /// `send_rate`; 0 when only silence counts.
+  public var sendBytesPerSecond = 500
+  /// Client connections of the whole gateway, `connections`; at the bound accepting pauses.
+  public var connectionCountMaximum = 20_000
+  /// Client connections of one address, `connections_per_address`; one more is closed.
+  public var connectionsPerAddressMaximum = 10_000
   /// What is in flight when the gateway is told to stop, `drain_timeout`; then it is cut off.
   public var drainTimeoutMilliseconds = 10_000
 

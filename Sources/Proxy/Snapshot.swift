@@ -19,8 +19,13 @@ public final class Snapshot: Sendable {
   let upstreams: [UpstreamNumbers]
   /// The Host that each upstream is sent; empty where the client's is kept.
   let upstreamHosts: [[UInt8]]
+  /// By listener: true when connections begin with a PROXY protocol header.
+  let expectsProxyHeader: [Bool]
   /// The settings' limits.
   let limits: TrafficLimits
+  /// What waiting for a slow client is paid by.
+  let bodyTerms: ClientCredit.Terms
+  let sendTerms: ClientCredit.Terms
 
   struct RouteNumbers {
     let upstream: Int
@@ -45,7 +50,14 @@ public final class Snapshot: Sendable {
     self.settings = settings
     self.servers = servers
     routeLabels = settings.routes.map { LogText.quoted($0.label) }
+    expectsProxyHeader = settings.listeners.map(\.expectsProxyHeader)
     limits = settings.limits
+    bodyTerms = ClientCredit.Terms(
+      silenceNanoseconds: Int64(limits.bodyTimeoutMilliseconds) * 1_000_000,
+      bytesPerSecond: Int64(limits.bodyBytesPerSecond))
+    sendTerms = ClientCredit.Terms(
+      silenceNanoseconds: Int64(limits.sendTimeoutMilliseconds) * 1_000_000,
+      bytesPerSecond: Int64(limits.sendBytesPerSecond))
     routes = settings.routes.map {
       RouteNumbers(
         upstream: $0.upstreamIndex, bodyBytesMaximum: $0.bodyBytesMaximum,

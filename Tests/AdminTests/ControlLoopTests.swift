@@ -29,6 +29,7 @@ private let status = "GET /status HTTP/1.1\r\nHost: a\r\n\r\n"
       case .drain(let deadline): "drain \(deadline - harness.times.monotonic)"
       case .reportCounters(let serial): "report \(serial)"
       case .housekeep: "housekeep"
+      case .acceptAgain: "accept again"
       }
     }
   }
@@ -181,6 +182,7 @@ private let status = "GET /status HTTP/1.1\r\nHost: a\r\n\r\n"
       + #""realms":["main"],"#
       + #""blocklist":{"entries":1,"store":"memory","store_failing":false},"limit_overflows":0,"#
       + #""warnings":["realm \"main\": weak secret"],"counters":{"connections_accepted":0,"#
+      + #""connections_refused":0,"proxy_headers_refused":0,"#
       + #""connections_open":0,"requests":0,"requests_malformed":0,"requests_refused":0,"#
       + #""upstream_failures":0,"upstream_connects":0,"upstream_reuses":0,"upstream_retries":0,"#
       + #""accept_pauses":0,"log_lines_dropped":0,"revocations_not_durable":0}}"#
@@ -327,7 +329,7 @@ private enum FakeWorker {
         case .drain: mustEnd = true
         case .revocationApplied(let ticket, let durable):
           isDurable = durable && ticket.worker == index
-        case .reportCounters, .housekeep: break
+        case .reportCounters, .housekeep, .acceptAgain: break
         }
       }
     }

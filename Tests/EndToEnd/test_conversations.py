@@ -177,9 +177,9 @@ def test_a_flood_of_interim_answers_does_not_spoil_the_final_one(gateway, record
 # Who is asked twice
 
 
-@pytest.mark.parametrize("sent", [0, 10, 5000])
-def test_a_post_whose_head_the_upstream_saw_is_not_sent_again(gateway, recorder, sent):
-    """A backend may act on a head alone, and close before the body is through."""
+def dies_under_the_second_request(bytes_read: int):
+    """The first connection serves one request, takes the second one's head and so much of its body,
+    and closes; every other one answers all."""
 
     def script(peer):
         if peer.number > 0:
@@ -187,17 +187,100 @@ def test_a_post_whose_head_the_upstream_saw_is_not_sent_again(gateway, recorder,
         peer.read_head()
         peer.send(OK)
         peer.read_head()
-        if sent:
-            peer.exactly(sent)
+        peer.exactly(bytes_read)
+
+    return script
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+@pytest.mark.parametrize("count", [0, 1, 5000])
+def test_a_request_that_was_sent_whole_is_never_sent_again(
+    gateway, recorder, method, framing, count
+):
+    """Nobody knows whether it happened: the client is told, and decides."""
+    if framing == "chunked" and count == 0:
+        body, fields = b"0\r\n\r\n", [("Transfer-Encoding", "chunked")]
+    elif framing == "chunked":
+        body = b"%x\r\n%b\r\n0\r\n\r\n" % (count, b"x" * count)
+        fields = [("Transfer-Encoding", "chunked")]
+    else:
+        body, fields = b"x" * count, [("Content-Length", str(count))]
+    backend = recorder(dies_under_the_second_request(len(body)))
+    edge = gateway(config.open_to(backend.address, workers=1), ENVIRONMENT)
+    with edge.connect() as client:
+        assert client.request("GET", "/").status == 200
+        client.send(render(method, "/pay", fields) + body)
+        answer = client.read_response(method)
+    assert answer.status == 502
+    assert [b"/pay" in head for head in backend.heads].count(True) == 1
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+@pytest.mark.parametrize("sent", [0, 10, 5000])
+def test_a_request_that_was_not_sent_whole_is_sent_again(gateway, recorder, framing, sent):
+    """Its end never left the gateway, so it can't have happened; the client notices nothing."""
+    body = b"x" * 6000
+    if framing == "length":
+        fields = [("Content-Length", "6000")]
+        pieces = body[:sent], body[sent:]
+    else:
+        fields = [("Transfer-Encoding", "chunked")]
+        first = b"%x\r\n%b\r\n" % (sent, body[:sent]) if sent else b""
+        pieces = first, b"%x\r\n%b\r\n0\r\n\r\n" % (6000 - sent, body[sent:])
+    bodies = []
+
+    def script(peer):
+        if peer.number == 0:
+            return dies_under_the_second_request(len(pieces[0]))(peer)
+        while True:
+            bodies.append(peer.read_body(peer.read_head()))
+            peer.send(OK)
 
     backend = recorder(script)
     edge = gateway(config.open_to(backend.address, workers=1), ENVIRONMENT)
     with edge.connect() as client:
         assert client.request("GET", "/").status == 200
-        client.send(render("POST", "/pay", [("Content-Length", "6000")]) + b"x" * sent)
-        answer = client.read_response("POST")
-    assert answer.status == 502
-    assert [b"/pay" in head for head in backend.heads].count(True) == 1
+        client.send(render("POST", "/pay", fields) + pieces[0])
+        wait_until(lambda: len(backend.peers) == 2, "a second connection")
+        client.send(pieces[1])
+        assert client.read_response("POST").status == 200
+    assert bodies == [body]
+    assert [b"/pay" in head for head in backend.heads].count(True) == 2
+
+
+def test_a_post_on_a_fresh_connection_is_not_sent_again(gateway, recorder):
+    """A server that closes a connection which served nothing yet did not close it for being idle."""
+
+    def script(peer):
+        peer.read_head()
+
+    backend = recorder(script)
+    edge = gateway(config.open_to(backend.address, workers=1), ENVIRONMENT)
+    with edge.connect() as client:
+        client.send(render("POST", "/pay", [("Content-Length", "6000")]))
+        assert client.read_response("POST").status == 502
+    assert len(backend.heads) == 1
+
+
+def test_a_body_that_is_gone_is_not_sent_again(gateway, recorder):
+    """More of the body has passed than the gateway keeps: it can't begin anew."""
+
+    def script(peer):
+        if peer.number > 0:
+            return answer_all()(peer)
+        peer.read_head()
+        peer.send(OK)
+        peer.read_head()
+        peer.discard(500_000)
+
+    backend = recorder(script)
+    edge = gateway(config.open_to(backend.address, workers=1), ENVIRONMENT)
+    with edge.connect() as client:
+        assert client.request("GET", "/").status == 200
+        client.send(render("PUT", "/file", [("Content-Length", "600000")]) + b"x" * 500_000)
+        assert client.read_response("PUT").status == 502
+    assert [b"/file" in head for head in backend.heads].count(True) == 1
 
 
 # Deadlines that only progress moves

@@ -77,7 +77,7 @@ private enum ListenerSocket {
     let failure: UpstreamFailure
     var reused = false
     var idempotent = false
-    var begun = true
+    var sentWhole = true
     var replayable = true
     let retries: Bool
     var testDescription: String { name }
@@ -93,11 +93,21 @@ private enum ListenerSocket {
       name: "reused, GET", failure: .closedBeforeResponse, reused: true, idempotent: true,
       retries: true),
     Case(
-      name: "reused, POST begun", failure: .closedBeforeResponse, reused: true,
+      name: "reused, POST sent whole", failure: .closedBeforeResponse, reused: true,
       retries: false),
     Case(
-      name: "reused, POST not begun", failure: .closedBeforeResponse, reused: true,
-      begun: false, retries: true),
+      name: "reused, POST not sent whole", failure: .closedBeforeResponse, reused: true,
+      sentWhole: false, retries: true),
+    Case(
+      name: "reused, POST not sent whole, body given up", failure: .closedBeforeResponse,
+      reused: true, sentWhole: false, replayable: false, retries: false),
+    Case(
+      name: "fresh, POST not sent whole", failure: .closedBeforeResponse, sentWhole: false,
+      retries: false),
+    Case(name: "no descriptor", failure: .exhausted, retries: true),
+    Case(
+      name: "reused, POST not sent whole, answer begun", failure: .responseMalformed,
+      reused: true, sentWhole: false, retries: false),
     Case(
       name: "fresh, GET", failure: .closedBeforeResponse, idempotent: true, retries: false),
     Case(
@@ -114,23 +124,24 @@ private enum ListenerSocket {
       idempotent: true, retries: false),
     Case(
       name: "takes no body", failure: .requestTimedOut, reused: true, idempotent: true,
-      begun: false, retries: false),
+      sentWhole: false, retries: false),
   ]
 
   @Test(arguments: cases) func retriesOnlyWhatCannotHappenTwice(_ row: Case) {
     let attempt = UpstreamFailure.Attempt(
       connectionWasReused: row.reused, methodIsIdempotent: row.idempotent,
-      requestWasBegun: row.begun, requestIsReplayable: row.replayable)
+      requestWasFullySent: row.sentWhole, requestIsReplayable: row.replayable)
     #expect(row.failure.allowsRetry(attempt) == row.retries)
   }
 
-  @Test func timeoutsAreTold504() {
+  @Test func tellsWhoseFaultItIs() {
     let timeouts: [UpstreamFailure] = [.connectTimedOut, .responseTimedOut, .requestTimedOut]
-    for failure in timeouts { #expect(failure.isTimeout) }
-    let others: [UpstreamFailure] = [
+    for failure in timeouts { #expect(failure.refusal == .upstreamTimeout) }
+    let failures: [UpstreamFailure] = [
       .connectFailed, .closedBeforeResponse, .responseMalformed, .closedWithinResponse,
     ]
-    for failure in others { #expect(!failure.isTimeout) }
+    for failure in failures { #expect(failure.refusal == .upstreamFailed) }
+    #expect(UpstreamFailure.exhausted.refusal == .unavailable)
   }
 }
 

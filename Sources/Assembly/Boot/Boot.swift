@@ -27,8 +27,7 @@ public struct Boot {
   /// before any other thread exists.
   public func run() throws(BootFault) {
     Signals.block()
-    _ = System.raiseDescriptorLimit()
-    let parts = try Parts(configuration)
+    let parts = try Parts(configuration, descriptorLimit: System.raiseDescriptorLimit())
     let loop = try parts.makeControlLoop()
     let signals = SignalRelay(to: parts.control)
     let threads = try parts.startWorkers()
@@ -41,7 +40,7 @@ public struct Boot {
 
   /// One line on standard error, and the same on the descriptor that asked for it.
   private func announce(_ parts: Parts) {
-    for note in configuration.settings.warnings + parts.notes { warn(note) }
+    for note in parts.snapshot.settings.warnings + parts.notes { warn(note) }
     var line = "listening on " + parts.boundAddresses.joined(separator: ", ")
     if let admin = parts.boundAdmin { line += "; admin " + admin }
     // Nobody may be reading: serving matters more than saying so.

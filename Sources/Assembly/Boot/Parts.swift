@@ -20,11 +20,14 @@ struct Parts {
   private let accessLog: LogSink?
   private let revocations: RevocationTable
   private let limits: LimitTable
+  private let connections: ConnectionBudget
+  private let idleUpstreamMaximum: Int
   private let journal: Journal?
   private let realms: [Realm]
 
-  init(_ configuration: Configuration) throws(BootFault) {
-    let settings = configuration.settings
+  /// Acquires everything; `descriptorLimit` is how many files the process may have open.
+  init(_ configuration: Configuration, descriptorLimit: Int) throws(BootFault) {
+    var settings = configuration.settings
     let workerCount = settings.workerCount > 0 ? settings.workerCount : Processors.count
     realms = configuration.policy.realms
     let servers = try Parts.resolve(settings.upstreams)
@@ -43,6 +46,19 @@ struct Parts {
     } catch {
       throw .system(error)
     }
+    let plan = DescriptorPlan(
+      limit: descriptorLimit, workers: workerCount, listeners: listeners.count,
+      keepIdle: zip(settings.upstreams, servers).flatMap { upstream, servers in
+        servers.map { _ in upstream.keepIdleCountMaximum }
+      })
+    let wanted = settings.limits.connectionCountMaximum
+    if let warning = plan.warning(configured: wanted, limit: descriptorLimit) {
+      settings.warnings.append(warning)
+    }
+    idleUpstreamMaximum = plan.idleForEachServer
+    connections = ConnectionBudget(
+      maximum: min(wanted, plan.clients),
+      perAddressMaximum: settings.limits.connectionsPerAddressMaximum, workers: workers)
     let blocklist = Blocklist(
       settings: settings.blocklist, realms: realms, table: revocations,
       nowSeconds: Clock.realtimeMilliseconds() / 1000)
@@ -65,7 +81,8 @@ struct Parts {
       return try ControlLoop(
         snapshot: snapshot, realms: realms, mailbox: control, workers: workers,
         keeper: RevocationKeeper(table: revocations, journal: journal), admin: admin,
-        boundAddresses: boundAddresses, version: GatewayVersion.text, limits: limits)
+        boundAddresses: boundAddresses, version: GatewayVersion.text, limits: limits,
+        connections: connections)
     } catch {
       throw .system(error)
     }
@@ -77,7 +94,8 @@ struct Parts {
     for index in workers.indices {
       let start = WorkerStart(
         index: index, snapshot: snapshot, mailbox: workers[index], control: control,
-        revocations: revocations, limits: limits, accessLog: accessLog, listeners: listeners)
+        revocations: revocations, limits: limits, connections: connections,
+        idleUpstreamMaximum: idleUpstreamMaximum, accessLog: accessLog, listeners: listeners)
       do throws(SystemError) {
         threads.append(try WorkerThread.start(name: "worker-\(index)") { Parts.runWorker(start) })
       } catch {

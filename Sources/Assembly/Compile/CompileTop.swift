@@ -57,7 +57,10 @@ extension Compiler {
       listenerName += "#\(settings.listeners.count)"
     }
     guard listenerNames.add(listenerName, at: directive.span, log) else { return }
-    settings.listeners.append(ListenSettings(name: listenerName, address: endpoint))
+    var listener = ListenSettings(name: listenerName, address: endpoint)
+    listener.expectsProxyHeader =
+      self.argument("proxy_protocol", of: directive.body)?.flag(log) ?? false
+    settings.listeners.append(listener)
     policy.listenerCount = settings.listeners.count
   }
 
@@ -91,12 +94,26 @@ extension Compiler {
         settings.limits[keyPath: path] = value
       }
     }
+    func rate(_ name: String, _ path: WritableKeyPath<TrafficLimits, Int>) {
+      guard let argument = argument(name, of: body), argument.isUsable else { return }
+      // More than 16 MiB a second no client has to manage.
+      if let value = argument.text == "off" ? 0 : argument.size(log, in: 1...(16 << 20)) {
+        settings.limits[keyPath: path] = value
+      }
+    }
     // The upper bounds are what one connection may pin in memory.
     size("head", (1 << 10)...(256 << 10), \.headBytesMaximum)
     size("target", 256...(64 << 10), \.targetBytesMaximum)
     size("response_head", (1 << 10)...(256 << 10), \.responseHeadBytesMaximum)
     count("fields", 10...1000, \.fieldCountMaximum)
     count("connections", 1...1_000_000, \.connectionCountMaximum)
+    if let argument = argument("connections_per_address", of: body), argument.isUsable,
+      let value = argument.text == "off" ? Int.max : argument.number(log, in: 1...1_000_000)
+    {
+      settings.limits.connectionsPerAddressMaximum = value
+    }
+    rate("body_rate", \.bodyBytesPerSecond)
+    rate("send_rate", \.sendBytesPerSecond)
     time("head_timeout", canBeOff: false, \.headTimeoutMilliseconds)
     time("idle_timeout", canBeOff: false, \.idleTimeoutMilliseconds)
     time("body_timeout", canBeOff: false, \.bodyTimeoutMilliseconds)

@@ -111,6 +111,8 @@ void platform_thread_name(const char *name);
 int platform_processor_count(void);
 /// Raises the soft limit of open descriptors to the hard one; returns the soft limit.
 int64_t platform_raise_descriptor_limit(void);
+/// Gives the pages of freed memory back to the system, in every arena; takes milliseconds.
+void platform_release_free_memory(void);
 /// The text of an errno, written into `text`.
 void platform_error_text(int code, char *text, size_t count);
 

@@ -11,6 +11,8 @@ import Transport
 /// One client connection.
 final class ClientConnection {
   enum Phase {
+    /// The PROXY protocol header that says who the client is has not come yet.
+    case awaitingProxyHeader
     /// Between requests, or a head is arriving.
     case awaitingRequest
     /// A request is being served.
@@ -22,8 +24,11 @@ final class ClientConnection {
   }
 
   let token: UInt64
-  let peer: SocketAddress
+  /// The client's address: the socket's, or what a PROXY protocol header said.
+  var peer: SocketAddress
   let listener: Int
+  /// Whose connections it counts among; nil when it is counted for nobody.
+  var holder: ConnectionBudget.Holder?
   var stream: ByteStream
   var phase = Phase.awaitingRequest
   /// What the client has sent: the pinned head of the current request, then its body, then what was
@@ -42,8 +47,8 @@ final class ClientConnection {
   /// Bytes that came and went since the connection began: only these are progress.
   private(set) var bytesReceived = 0
   private(set) var bytesSent = 0
-  /// `bytesSent` when the deadline for sending was last moved between exchanges, -1 when not yet.
-  var sendMark = -1
+  /// How long the client is still waited for to read what was sent to it.
+  var sending = ClientCredit()
   var exchange: Exchange?
   var requestsServed = 0
   /// The deadline of the head that is arriving has been set, from its first byte.

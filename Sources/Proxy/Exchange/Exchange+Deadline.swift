@@ -11,25 +11,36 @@ extension Exchange {
     let wait = currentWait(client)
     let progress = progress(of: wait, client)
     if wait == waitsFor && progress == progressSeen { return }
+    if waitsFor != nil, waitsFor != wait { stopCharging(worker, client) }
     waitsFor = wait
     progressSeen = progress
-    let milliseconds: Int
+    var due: Int64
     switch wait {
-    case .requestHead: milliseconds = limits.headTimeoutMilliseconds
-    case .requestBody: milliseconds = limits.bodyTimeoutMilliseconds
+    case .requestHead: due = worker.deadline(inMilliseconds: limits.headTimeoutMilliseconds)
+    case .requestBody:
+      due = bodyCredit.wait(
+        worker.snapshot.bodyTerms, moved: client.bytesReceived, now: worker.now)
     case .upstreamConnect:
-      milliseconds = upstreamSettings(worker).connectTimeoutMilliseconds
+      due = worker.deadline(inMilliseconds: upstreamSettings(worker).connectTimeoutMilliseconds)
     case .upstreamWritable, .responseBody:
-      milliseconds = upstreamSettings(worker).bodyIdleTimeoutMilliseconds
-    case .responseHead: milliseconds = traffic(worker).responseHeadTimeoutMilliseconds
-    case .clientWritable: milliseconds = limits.sendTimeoutMilliseconds
-    case .revocation: milliseconds = Exchange.revocationWaitMilliseconds
+      due = worker.deadline(inMilliseconds: upstreamSettings(worker).bodyIdleTimeoutMilliseconds)
+    case .responseHead:
+      due = worker.deadline(inMilliseconds: traffic(worker).responseHeadTimeoutMilliseconds)
+    case .clientWritable: due = worker.sendingDeadline(client)
+    case .revocation: due = worker.deadline(inMilliseconds: Exchange.revocationWaitMilliseconds)
     }
-    var due = worker.deadline(inMilliseconds: milliseconds)
     if limits.totalTimeoutMilliseconds > 0 {
       due = min(due, startedAt + Int64(limits.totalTimeoutMilliseconds) * 1_000_000)
     }
     worker.move(client, to: due)
+  }
+
+  /// What is waited for has changed: a client pays only for the time that it kept us waiting.
+  func stopCharging(_ worker: Worker, _ client: ClientConnection) {
+    if bodyCredit.isWaiting {
+      bodyCredit.rest(worker.snapshot.bodyTerms, moved: client.bytesReceived, now: worker.now)
+    }
+    if client.sending.isWaiting { worker.endSending(client) }
   }
 
   /// Longest time that a head is held for a revocation (DESIGN §5.5).

@@ -29,13 +29,13 @@ extension Exchange {
     responsePhase = .complete
   }
 
-  /// Tells the client that the upstream failed: 502, or 504 when it was too slow.
+  /// Tells the client that no answer will come from the upstream: 502, 503 or 504.
   func answerFailure(
     _ failure: UpstreamFailure, _ worker: Worker, _ client: ClientConnection
   ) {
     worker.counters.upstreamFailures += 1
     policy.learnFailure(worker.gatekeeper)
-    policy.refuse(failure.isTimeout ? .upstreamTimeout : .upstreamFailed)
+    policy.refuse(failure.refusal)
     answerHere(worker, client)
     reason = failure.name
   }

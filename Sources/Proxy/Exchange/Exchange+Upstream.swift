@@ -17,6 +17,7 @@ extension Exchange {
   /// Takes a pooled connection or opens one, and writes the head on it.
   func connect(_ worker: Worker, _ client: ClientConnection) {
     let upstreamIndex = traffic(worker).upstream
+    var failure = UpstreamFailure.connectFailed
     while attempts < Exchange.attemptsMaximum {
       let pool = worker.pools[upstreamIndex]
       guard let server = pool.choose(tried: triedServers, now: worker.now) else { break }
@@ -25,13 +26,18 @@ extension Exchange {
         worker.counters.upstreamReuses += 1
         return forwardHead(worker, client, on: kept)
       }
-      if let opened = worker.openUpstream(upstreamIndex, server: server) {
+      switch worker.openUpstream(upstreamIndex, server: server) {
+      case .opened(let opened):
         return forwardHead(worker, client, on: opened)
+      case .failed:
+        pool.rest(server: server, now: worker.now)
+      case .exhausted:
+        // The server has done nothing wrong; another one may be on an address with free ports.
+        failure = .exhausted
       }
-      pool.rest(server: server, now: worker.now)
       markTried(server)
     }
-    answerFailure(.connectFailed, worker, client)
+    answerFailure(failure, worker, client)
   }
 
   private func markTried(_ server: Int) {
@@ -60,7 +66,10 @@ extension Exchange {
     }
     sentUpstreamAt = worker.now
     // A second attempt has its own time.
-    waitsFor = nil
+    if waitsFor != nil {
+      stopCharging(worker, client)
+      waitsFor = nil
+    }
     responsePhase = .awaitingHead
     requestPhase = head.framing == .none ? .complete : .relaying
     if requestPhase == .complete { pushUpstream(worker, client) }
@@ -192,7 +201,7 @@ extension Exchange {
     let attempt = UpstreamFailure.Attempt(
       connectionWasReused: connection.isReused,
       methodIsIdempotent: head.method.isIdempotent,
-      requestWasBegun: connection.bytesSent > 0,
+      requestWasFullySent: requestPhase == .complete && connection.output.isEmpty,
       requestIsReplayable: !requestBytesDropped)
     let server = connection.server
     let upstreamIndex = connection.upstream
@@ -208,7 +217,7 @@ extension Exchange {
       worker.pools[upstreamIndex].rest(server: server, now: worker.now)
       markTried(server)
     case .closedBeforeResponse, .responseTimedOut, .responseMalformed, .closedWithinResponse,
-      .requestTimedOut:
+      .requestTimedOut, .exhausted:
       wantsFreshConnection = true
     }
     if failure.allowsRetry(attempt), attempts < Exchange.attemptsMaximum {

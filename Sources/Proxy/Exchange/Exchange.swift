@@ -88,6 +88,8 @@ final class Exchange {
   var waitsFor: Wait?
   /// How far what is waited for had come when the deadline was last moved.
   var progressSeen = 0
+  /// How long the client is still waited for to send its body.
+  var bodyCredit = ClientCredit()
 
   /// Payload bytes of the request body, as far as known.
   var requestBodyBytes = 0
@@ -141,6 +143,7 @@ final class Exchange {
     sentUpstreamAt = 0
     upstreamTook = 0
     waitsFor = nil
+    if bodyCredit.isOpen { bodyCredit = ClientCredit() }
     requestBodyBytes = 0
     responseBytes = 0
     requestBytesDropped = false

@@ -1,10 +1,14 @@
 // What can go wrong on the upstream's side, what the client is told, and whether another attempt is
 // safe. Pingora's triple: what failed, in which phase, on a new or a reused connection.
 
+import Policy
+
 /// Why an upstream connection let an exchange down.
 enum UpstreamFailure {
-  /// No connection could be made (refused, unreachable, no descriptor).
+  /// No connection could be made (refused, unreachable).
   case connectFailed
+  /// The gateway has no descriptor, port or memory left for a connection: nobody was asked.
+  case exhausted
   /// The connection was not made in time.
   case connectTimedOut
   /// The connection ended or broke before a response byte came.
@@ -18,11 +22,14 @@ enum UpstreamFailure {
   /// The upstream did not take the request's body in time.
   case requestTimedOut
 
-  /// True when the client is told 504 and not 502.
-  var isTimeout: Bool {
+  /// What the client is told: 504 for a server that is too slow, 502 for one that fails, and 503 with
+  /// `Retry-After` for the gateway's own trouble.
+  var refusal: Refusal {
     switch self {
-    case .connectTimedOut, .responseTimedOut, .requestTimedOut: true
-    case .connectFailed, .closedBeforeResponse, .responseMalformed, .closedWithinResponse: false
+    case .connectTimedOut, .responseTimedOut, .requestTimedOut: .upstreamTimeout
+    case .connectFailed, .closedBeforeResponse, .responseMalformed, .closedWithinResponse:
+      .upstreamFailed
+    case .exhausted: .unavailable
     }
   }
 
@@ -30,6 +37,7 @@ enum UpstreamFailure {
   var name: StaticString {
     switch self {
     case .connectFailed: "upstream_connect_failed"
+    case .exhausted: "out_of_descriptors"
     case .connectTimedOut: "upstream_connect_timeout"
     case .closedBeforeResponse: "upstream_closed"
     case .responseTimedOut: "upstream_timeout"
@@ -45,8 +53,8 @@ enum UpstreamFailure {
     var connectionWasReused: Bool
     /// Repeating the request has the effect of sending it once (RFC 9110 §9.2.2).
     var methodIsIdempotent: Bool
-    /// The kernel took a byte of the request.
-    var requestWasBegun: Bool
+    /// The kernel took every byte of the request, body included.
+    var requestWasFullySent: Bool
     /// All request bytes sent so far are still at hand.
     var requestIsReplayable: Bool
   }
@@ -55,14 +63,14 @@ enum UpstreamFailure {
   func allowsRetry(_ attempt: Attempt) -> Bool {
     guard attempt.requestIsReplayable else { return false }
     switch self {
-    case .connectFailed, .connectTimedOut:
+    case .connectFailed, .connectTimedOut, .exhausted:
       // The server has not seen a byte.
       return true
     case .closedBeforeResponse:
-      // The usual race: the server closed its idle connection while the request was on its way. A
-      // server may act on a head alone, so a byte that left is a request that may have happened.
+      // The usual race: the server closed its idle connection while the request was on its way. Of
+      // a request that was sent whole nobody knows whether it happened; one that was not can't have.
       return attempt.connectionWasReused
-        && (attempt.methodIsIdempotent || !attempt.requestWasBegun)
+        && (attempt.methodIsIdempotent || !attempt.requestWasFullySent)
     case .responseTimedOut, .responseMalformed, .closedWithinResponse, .requestTimedOut:
       return false
     }

@@ -4,6 +4,11 @@
 public struct Counters: Sendable {
   /// Client connections accepted.
   public var connectionsAccepted: UInt64 = 0
+  /// Client connections closed at once because their address had too many.
+  public var connectionsRefused: UInt64 = 0
+  /// Client connections closed because they did not begin with the PROXY protocol header that their
+  /// listener expects.
+  public var proxyHeadersRefused: UInt64 = 0
   /// Client connections open now.
   public var connectionsOpen: UInt64 = 0
   /// Requests whose head was read and well-formed.
@@ -12,7 +17,7 @@ public struct Counters: Sendable {
   public var requestsMalformed: UInt64 = 0
   /// Requests refused by the gateway's policy.
   public var requestsRefused: UInt64 = 0
-  /// Requests that failed because of the upstream (502, 504 or an aborted answer).
+  /// Requests that failed because of the upstream (502, 503, 504 or an aborted answer).
   public var upstreamFailures: UInt64 = 0
   /// Connections opened to upstream servers.
   public var upstreamConnects: UInt64 = 0
@@ -20,7 +25,7 @@ public struct Counters: Sendable {
   public var upstreamReuses: UInt64 = 0
   /// Requests sent again because a reused connection had died.
   public var upstreamRetries: UInt64 = 0
-  /// Times that accepting paused because descriptors had run out.
+  /// Times that accepting paused because connections or descriptors had run out.
   public var acceptPauses: UInt64 = 0
   /// Access-log lines dropped because the writer fell behind.
   public var logLinesDropped: UInt64 = 0
@@ -33,6 +38,8 @@ public struct Counters: Sendable {
   /// Adds another worker's counters.
   public mutating func add(_ other: Counters) {
     connectionsAccepted += other.connectionsAccepted
+    connectionsRefused += other.connectionsRefused
+    proxyHeadersRefused += other.proxyHeadersRefused
     connectionsOpen += other.connectionsOpen
     requests += other.requests
     requestsMalformed += other.requestsMalformed

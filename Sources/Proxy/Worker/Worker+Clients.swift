@@ -16,18 +16,21 @@ extension Worker {
   /// Accepts waiting clients.
   func accept(listener slot: Int) {
     for _ in 0..<Worker.acceptMaximum {
-      guard clients.count < snapshot.limits.connectionCountMaximum else {
-        return pauseAccepting()
+      guard connections.enter() else {
+        if connections.waitForRoom(worker: index) { return pauseAccepting() }
+        continue
       }
       switch listeners.accept(slot) {
       case .accepted(let socket, let peer):
         admit(socket, peer, listener: slot)
       case .wouldBlock:
-        return
+        return connections.leave()
       case .exhausted:
+        connections.leave()
+        connections.register(index)
         return pauseAccepting()
       case .failed:
-        continue
+        connections.leave()
       }
     }
   }
@@ -39,6 +42,12 @@ extension Worker {
       token: token, peer: peer, listener: listener, stream: ByteStream(plain: socket))
     client.isTrustedPeer = snapshot.policy.isTrusted(client.policyPeer)
     clients.fill(token, client)
+    if snapshot.expectsProxyHeader[listener] {
+      client.phase = .awaitingProxyHeader
+    } else if !countByAddress(client) {
+      counters.connectionsRefused += 1
+      return close(client)
+    }
     do throws(SystemError) {
       try client.stream.register(with: poller, token: client.token)
     } catch {
@@ -48,10 +57,21 @@ extension Worker {
     serve(client)
   }
 
-  /// Stops accepting for a while: descriptors or connections have run out; whoever is in goes on.
+  /// Counts a connection for its client's address; false when the address has too many.
+  func countByAddress(_ client: ClientConnection) -> Bool {
+    guard let holder = ConnectionBudget.Holder(client.peer) else { return true }
+    guard connections.take(for: holder) else { return false }
+    client.holder = holder
+    return true
+  }
+
+  /// Stops accepting: descriptors or connections have run out; whoever is in goes on. The budget
+  /// tells when something was given back; the timer is for what is given back elsewhere.
   private func pauseAccepting() {
     counters.acceptPauses += 1
     listeners.pause(poller)
+    guard !acceptTimerArmed else { return }
+    acceptTimerArmed = true
     timers.schedule(
       Token.make(.listener, slot: 0), deadlineNanoseconds: now + Worker.acceptPauseNanoseconds)
   }
@@ -72,6 +92,8 @@ extension Worker {
   func serve(_ client: ClientConnection) {
     for _ in 0..<Worker.turnMaximum {
       switch client.phase {
+      case .awaitingProxyHeader:
+        guard awaitProxyHeader(client) else { return }
       case .awaitingRequest:
         guard awaitHead(client) else { return }
       case .inExchange:
@@ -100,6 +122,7 @@ extension Worker {
       awaitSending(client)
       return false
     }
+    if client.sending.isWaiting { endSending(client) }
     while true {
       if !client.input.isEmpty {
         if let exchange = parseHead(client) {
@@ -189,7 +212,7 @@ extension Worker {
     exchange.finish(self, client)
     client.exchange = nil
     client.headDeadlineSet = false
-    client.sendMark = -1
+    if client.sending.isWaiting, client.output.isEmpty { endSending(client) }
     give(exchange)
     if client.input.isEmpty { client.input.clear() }
     client.phase = .awaitingRequest
@@ -198,9 +221,18 @@ extension Worker {
 
   /// Between exchanges, an answer waits for its client to read: only reading moves the deadline.
   private func awaitSending(_ client: ClientConnection) {
-    guard client.sendMark != client.bytesSent else { return }
-    client.sendMark = client.bytesSent
-    move(client, to: deadline(inMilliseconds: snapshot.limits.sendTimeoutMilliseconds))
+    guard !client.sending.isWaiting(at: client.bytesSent) else { return }
+    move(client, to: sendingDeadline(client))
+  }
+
+  /// Until when the client must go on reading.
+  func sendingDeadline(_ client: ClientConnection) -> Int64 {
+    client.sending.wait(snapshot.sendTerms, moved: client.bytesSent, now: now)
+  }
+
+  /// The client is not waited for to read any more.
+  func endSending(_ client: ClientConnection) {
+    client.sending.rest(snapshot.sendTerms, moved: client.bytesSent, now: now)
   }
 
   // MARK: Ending
@@ -208,6 +240,8 @@ extension Worker {
   /// A client's deadline has passed.
   func deadlinePassed(_ client: ClientConnection) {
     switch client.phase {
+    case .awaitingProxyHeader:
+      refuseProxyHeader(client)
     case .awaitingRequest:
       if let exchange = client.exchange, !client.input.isEmpty, client.output.isEmpty {
         refuseHead(.requestTimeout, exchange, client)
@@ -275,5 +309,7 @@ extension Worker {
     client.releaseBuffers(blocks)
     clients.remove(client.token)
     client.stream.close()
+    if let holder = client.holder { connections.giveBack(for: holder) }
+    connections.leave()
   }
 }

@@ -4,8 +4,17 @@ import EventLoop
 import Transport
 
 extension Worker {
-  /// Opens a connection; nil when not even the attempt could be made.
-  func openUpstream(_ upstream: Int, server: Int) -> UpstreamConnection? {
+  /// What became of opening a connection to a server.
+  enum OpenedUpstream {
+    case opened(UpstreamConnection)
+    /// The server can't be reached, known at once.
+    case failed
+    /// This machine has no descriptor, port or memory left: not the server's fault.
+    case exhausted
+  }
+
+  /// Opens a connection, or at least begins to.
+  func openUpstream(_ upstream: Int, server: Int) -> OpenedUpstream {
     let address = pools[upstream].address(of: server)
     do throws(SystemError) {
       let stream = try ByteStream.connect(to: address)
@@ -17,12 +26,12 @@ extension Worker {
         try connection.stream.register(with: poller, token: connection.token)
       } catch {
         close(connection)
-        return nil
+        return .exhausted
       }
       counters.upstreamConnects += 1
-      return connection
+      return .opened(connection)
     } catch {
-      return nil
+      return error.isExhaustion ? .exhausted : .failed
     }
   }
 
@@ -53,5 +62,6 @@ extension Worker {
     connection.releaseBuffers(blocks)
     upstreams.remove(connection.token)
     connection.stream.close()
+    connections.wake()
   }
 }

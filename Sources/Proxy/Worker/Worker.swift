@@ -22,6 +22,8 @@ public final class Worker {
   static let roomMinimum = 8 << 10
   /// How long accepting pauses when descriptors have run out, in nanoseconds.
   static let acceptPauseNanoseconds: Int64 = 100_000_000
+  /// How soon after a burst the memory that it took goes back to the system, in nanoseconds.
+  static let memoryReturnNanoseconds: Int64 = 1_000_000_000
   /// Blocks that a worker keeps for reuse (at 64 KiB each, untouched pages cost nothing).
   static let blocksKept = 64
 
@@ -33,6 +35,7 @@ public final class Worker {
   let control: Mailbox<ControlMessage>
   let gatekeeper: Gatekeeper
   let blocks: BufferPool
+  let connections: ConnectionBudget
   let clients = SlotTable<ClientConnection>(kind: .client)
   let upstreams = SlotTable<UpstreamConnection>(kind: .upstream)
   let pools: [UpstreamPool]
@@ -46,7 +49,11 @@ public final class Worker {
   private(set) var now: Int64 = 0
   private(set) var epochMilliseconds: Int64 = 0
 
+  /// True while a timer will look whether accepting can go on.
+  var acceptTimerArmed = false
   private var freeExchanges: [Exchange] = []
+  /// True while a timer will give freed memory back.
+  private var memoryTimerArmed = false
   private var requestIDs = RequestIDSource()
   private var exchangeSerial: UInt64 = 0
   /// Connections that used up their turns and have more to do.
@@ -63,12 +70,13 @@ public final class Worker {
     mailbox = start.mailbox
     control = start.control
     gatekeeper = start.makeGatekeeper()
+    connections = start.connections
     let settings = start.snapshot.settings
     blocks = BufferPool(blockBytes: start.snapshot.blockBytes, keptMaximum: Worker.blocksKept)
     pools = start.snapshot.servers.indices.map {
       UpstreamPool(
         servers: start.snapshot.servers[$0],
-        idleMaximum: settings.upstreams[$0].keepIdleCountMaximum,
+        idleMaximum: min(settings.upstreams[$0].keepIdleCountMaximum, start.idleUpstreamMaximum),
         balance: settings.upstreams[$0].balance)
     }
     accessLog = AccessLog(sink: start.accessLog)
@@ -241,9 +249,13 @@ public final class Worker {
           close(connection)
         }
       case .listener:
+        acceptTimerArmed = false
         resumeAccepting()
       case .housekeeping:
-        cutOff()
+        switch Token.slot(token) {
+        case Worker.memoryTimer: returnMemory()
+        default: cutOff()
+        }
       case .mailbox, nil:
         break
       }
@@ -283,6 +295,8 @@ public final class Worker {
         serve(client)
       case .housekeep:
         gatekeeper.housekeep()
+      case .acceptAgain:
+        resumeAccepting()
       case .reportCounters(let serial):
         control.send(.counters(worker: index, serial: serial, reportedCounters))
       }
@@ -310,7 +324,28 @@ public final class Worker {
   func give(_ exchange: Exchange) {
     exchange.heldBody.release(to: blocks)
     exchange.reset()
-    if freeExchanges.count < Worker.blocksKept { freeExchanges.append(exchange) }
+    guard freeExchanges.count < Worker.blocksKept else { return awaitMemoryReturn() }
+    freeExchanges.append(exchange)
+  }
+
+  /// The slot of the housekeeping timer that returns memory.
+  private static let memoryTimer = 1
+
+  /// More exchanges than are kept were in use: a burst. Freed objects lie among those of the
+  /// connections that stay, where the allocator would keep their pages for ever.
+  private func awaitMemoryReturn() {
+    guard !memoryTimerArmed else { return }
+    memoryTimerArmed = true
+    timers.schedule(
+      Token.make(.housekeeping, slot: Worker.memoryTimer),
+      deadlineNanoseconds: now + Worker.memoryReturnNanoseconds)
+  }
+
+  private func returnMemory() {
+    memoryTimerArmed = false
+    // Still busy: what was freed is about to be used again.
+    guard freeExchanges.count > Worker.blocksKept / 2 else { return awaitMemoryReturn() }
+    System.releaseFreeMemory()
   }
 
   func makeRequestID() -> RequestID { requestIDs.make() }

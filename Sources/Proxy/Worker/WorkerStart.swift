@@ -17,6 +17,11 @@ public struct WorkerStart: Sendable {
   public let revocations: RevocationTable
   /// Shared by all workers, striped locks.
   public let limits: LimitTable
+  /// Shared by all workers: places for client connections.
+  public let connections: ConnectionBudget
+  /// Most unused connections to keep for each server: what `keepalive` may not exceed where
+  /// descriptors are scarce.
+  public let idleUpstreamMaximum: Int
   /// Where access lines go; nil when there is no access log.
   public let accessLog: LogSink?
   /// One group a listener, each opened for as many workers as there are.
@@ -26,7 +31,8 @@ public struct WorkerStart: Sendable {
   public init(
     index: Int, snapshot: Snapshot, mailbox: Mailbox<WorkerMessage>,
     control: Mailbox<ControlMessage>, revocations: RevocationTable, limits: LimitTable,
-    accessLog: LogSink?, listeners: [ListenerGroup]
+    connections: ConnectionBudget, idleUpstreamMaximum: Int = .max, accessLog: LogSink?,
+    listeners: [ListenerGroup]
   ) {
     self.index = index
     self.snapshot = snapshot
@@ -34,6 +40,8 @@ public struct WorkerStart: Sendable {
     self.control = control
     self.revocations = revocations
     self.limits = limits
+    self.connections = connections
+    self.idleUpstreamMaximum = idleUpstreamMaximum
     self.accessLog = accessLog
     self.listeners = listeners
   }

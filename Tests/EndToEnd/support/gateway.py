@@ -4,6 +4,7 @@ by bytes, stopped by SIGTERM, and searched afterwards for anything that had to s
 import json
 import os
 import re
+import resource
 import select
 import signal
 import subprocess
@@ -38,13 +39,15 @@ def run(*arguments, folder: Path, environment=None, input=None, deadline=DEADLIN
 
 
 class Gateway:
-    """A gateway on `configuration`; `environment` is all it sees besides PATH."""
+    """A gateway on `configuration`; `environment` is all it sees besides PATH, and `open_files` its
+    limit of open descriptors, if it is not to be that of the tests."""
 
     def __init__(self, folder: Path, configuration: str, environment=None, **more):
         self.folder = folder
         self.environment = environment or {}
         self.file = folder / more.pop("file", "gateway.conf")
         self.arguments = more.pop("arguments", ["run"])
+        self.open_files = more.pop("open_files", None)
         assert not more, more
         self.file.write_text(configuration)
         self.exposed = {self.file.name, ".env"}
@@ -67,6 +70,7 @@ class Gateway:
                 stdout=output,
                 stderr=errors,
                 pass_fds=(writing,),
+                preexec_fn=self._limit_files if self.open_files else None,
             )
         os.close(writing)
         self.ready = self._read_ready(reading)
@@ -79,6 +83,9 @@ class Gateway:
             self.addresses.append((host.strip("[]"), int(port)))
         self.address = self.addresses[0]
         return self
+
+    def _limit_files(self):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self.open_files, self.open_files))
 
     def _read_ready(self, fd: int) -> str:
         text, end = b"", time.monotonic() + DEADLINE
@@ -176,6 +183,12 @@ class Gateway:
             environment=self.environment,
             **more,
         )
+
+    def status(self) -> dict:
+        """What `gateway status --json` says."""
+        done = self.command("status", "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
 
     def memory(self, name: str) -> int:
         """A field of /proc/PID/status in KiB: VmRSS, VmHWM."""
