@@ -105,6 +105,9 @@ public final class PolicySet: Sendable {
       definitions.trustedProxies.isEmpty ? nil : AddressTable(set: definitions.trustedProxies)
   }
 
+  /// True when `trusted_proxies` names anybody.
+  public var namesTrustedPeers: Bool { trustedPeers != nil }
+
   /// True for a peer whose word about its clients is taken (`trusted_proxies`). Asked once a
   /// connection.
   public func isTrusted(_ peer: PeerAddress) -> Bool { trustedPeers?.contains(peer) ?? false }

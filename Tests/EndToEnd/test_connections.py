@@ -73,7 +73,8 @@ def test_one_address_too_many_is_closed_and_counted(gateway, recorder):
     counters = edge.status()["counters"]
     assert counters["connections_refused"] == 1
     clients.pop().close()
-    wait_until(lambda: edge.get("/").status == 200, "a place is free again")
+    wait_until(lambda: edge.status()["connections"]["open"] == 2, "a place is free again")
+    assert edge.get("/").status == 200
     for client in clients:
         assert client.request("GET", "/").status == 200
         client.close()
@@ -184,9 +185,8 @@ def test_accepting_goes_on_when_descriptors_come_back(gateway, recorder):
     with edge.connect() as inside:
         assert inside.request("GET", "/").status == 200
         before = resource.prlimit(edge.process.pid, resource.RLIMIT_NOFILE)
-        # No free number is below the limit, though nothing that is open is closed.
-        limit = edge.descriptors()
-        resource.prlimit(edge.process.pid, resource.RLIMIT_NOFILE, (limit, before[1]))
+        # What is open stays open; nothing more can be opened.
+        resource.prlimit(edge.process.pid, resource.RLIMIT_NOFILE, (3, before[1]))
         with edge.connect() as outside:
             outside.send(render("GET", "/"))
             for _ in range(20):

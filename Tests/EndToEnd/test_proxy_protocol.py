@@ -99,6 +99,7 @@ REFUSED = [
     ("the wrong family", line("2001:db8::7", "2001:db8::8") + render("GET", "/")),
     ("bare LF", line().replace(b"\r", b"") + render("GET", "/")),
     ("a line that is too long", b"PROXY UNKNOWN " + b"x" * 200 + b"\r\n" + render("GET", "/")),
+    ("nobody's address", line("::", "::1", "TCP6") + render("GET", "/")),
     ("an unknown command", binary(command=0x22) + render("GET", "/")),
     ("version 3", binary(command=0x31) + render("GET", "/")),
     (
@@ -204,10 +205,68 @@ def test_connections_per_address_go_by_the_address_in_the_header(gateway, record
         connection.close()
 
 
+def come_from(source: str, address) -> Connection:
+    connection = Connection.__new__(Connection)
+    connection.socket = socket.create_connection(address, 60, source_address=(source, 0))
+    connection.pending = b""
+    return connection
+
+
 def come_six(edge, source: str) -> Connection:
     connection = edge.connect()
     connection.send(line(source, "2001:db8::ff", "TCP6") + render("GET", "/"))
     return connection
+
+
+def test_only_trusted_proxies_may_send_the_header(gateway, recorder):
+    """Where the configuration names them; anybody else is closed, header or not."""
+    backend = recorder()
+    edge = gateway(proxied(backend.address, extra="trusted_proxies 127.0.0.1;"))
+    with edge.connect() as connection:
+        connection.send(line() + render("GET", "/"))
+        assert connection.read_response().status == 200
+    assert lines_named(backend.head, "X-Forwarded-For") == ["192.0.2.7"]
+    with come_from("127.0.0.2", edge.address) as connection:
+        assert connection.is_closed()
+    assert edge.status()["counters"]["proxy_headers_refused"] == 1
+    assert len(backend.heads) == 1
+
+
+def test_a_client_behind_the_balancer_is_believed_only_if_it_is_trusted_itself(gateway, recorder):
+    backend = recorder()
+    text = proxied(backend.address, extra="trusted_proxies 127.0.0.1 192.0.2.7;")
+    edge = gateway(text)
+    for source, wanted in (("192.0.2.7", "198.51.100.1"), ("192.0.2.6", "192.0.2.6")):
+        with edge.connect() as connection:
+            connection.send(line(source) + render("GET", "/", [("X-Forwarded-For", "198.51.100.1")]))
+            assert connection.read_response().status == 200
+        assert lines_named(backend.heads[-1], "X-Forwarded-For")[0].split(",")[0] == wanted
+
+
+def test_trusted_proxies_are_not_counted_by_address(gateway, recorder):
+    text = config.open_to(
+        recorder().address, extra="trusted_proxies 127.0.0.1; limits { connections_per_address 1; }"
+    )
+    edge = gateway(text)
+    clients = [edge.connect() for _ in range(5)]
+    for client in clients:
+        assert client.request("GET", "/").status == 200
+        client.close()
+
+
+def test_a_listener_that_anybody_reaches_is_warned_of(gateway, recorder):
+    text = config.open_to(recorder().address)
+    for address, extra, warned in (
+        ("0.0.0.0:0", "", True),
+        ("0.0.0.0:0", "trusted_proxies 10.0.0.0/8;", False),
+        ("127.0.0.1:0", "", False),
+        ("unix:front.sock", "", False),
+    ):
+        listen = f"listen {address} {{ proxy_protocol on; }} {extra}"
+        edge = gateway(text.replace("listen 127.0.0.1:0;", listen), start=False)
+        done = edge.command("check")
+        assert done.returncode == 0, done.stderr
+        assert ("may take any address" in done.stderr + done.stdout) == warned, done
 
 
 def test_a_unix_socket_may_expect_the_header(gateway, recorder):
@@ -267,10 +326,7 @@ def test_behind_a_real_haproxy(gateway, recorder, haproxy, option):
     front = haproxy(edge.address, option)
     for number in range(1, 6):
         source = f"127.0.0.{number}"
-        connection = Connection.__new__(Connection)
-        connection.socket = socket.create_connection(front, 60, source_address=(source, 0))
-        connection.pending = b""
-        with connection:
+        with come_from(source, front) as connection:
             for _ in range(2):
                 assert connection.request("GET", f"/{number}").status == 200
         for head in backend.heads[-2:]:

@@ -60,16 +60,18 @@ extension Compiler {
     var listener = ListenSettings(name: listenerName, address: endpoint)
     listener.expectsProxyHeader =
       self.argument("proxy_protocol", of: directive.body)?.flag(log) ?? false
+    if listener.expectsProxyHeader, listener.isReachable, policy.trustedProxies.isEmpty {
+      log.warning(
+        "whoever reaches \(argument.quotedForMessage) may take any address", at: argument.span,
+        hint: "name the load balancers in trusted_proxies, or listen on 127.0.0.1 or unix:PATH")
+    }
     settings.listeners.append(listener)
     policy.listenerCount = settings.listeners.count
   }
 
   /// The first listener that others than this machine can reach, if there is one.
   var publicListener: ListenSettings? {
-    settings.listeners.first { listener in
-      guard case .address(let address) = listener.address else { return true }
-      return address.family != .unix && !address.isLoopback
-    }
+    settings.listeners.first(where: \.isReachable)
   }
 
   private func limits(_ body: [Directive]) {
@@ -140,6 +142,14 @@ extension Compiler {
   /// A style with `flask_422` applied.
   func styled(_ style: ErrorStyle, flask422: Bool) -> ErrorStyle {
     style == .flask && flask422 ? .flaskUnprocessable : style
+  }
+}
+
+extension ListenSettings {
+  /// True when others than this machine can connect.
+  fileprivate var isReachable: Bool {
+    guard case .address(let address) = self.address else { return true }
+    return address.family != .unix && !address.isLoopback
   }
 }
 

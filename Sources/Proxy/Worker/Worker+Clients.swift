@@ -43,6 +43,7 @@ extension Worker {
     client.isTrustedPeer = snapshot.policy.isTrusted(client.policyPeer)
     clients.fill(token, client)
     if snapshot.expectsProxyHeader[listener] {
+      guard mayNameClients(client) else { return refuseProxyHeader(client) }
       client.phase = .awaitingProxyHeader
     } else if !countByAddress(client) {
       counters.connectionsRefused += 1
@@ -57,9 +58,10 @@ extension Worker {
     serve(client)
   }
 
-  /// Counts a connection for its client's address; false when the address has too many.
+  /// Counts a connection for its client's address; false when the address has too many. A trusted
+  /// proxy has the connections of many clients.
   func countByAddress(_ client: ClientConnection) -> Bool {
-    guard let holder = ConnectionBudget.Holder(client.peer) else { return true }
+    guard !client.isTrustedPeer, let holder = ConnectionBudget.Holder(client.peer) else { return true }
     guard connections.take(for: holder) else { return false }
     client.holder = holder
     return true

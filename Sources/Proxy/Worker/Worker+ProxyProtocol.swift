@@ -9,6 +9,12 @@ import EventLoop
 import HTTPWire
 
 extension Worker {
+  /// True when the socket's peer may send a header: anybody who reaches the listener, unless the
+  /// configuration names the proxies it trusts. A Unix socket's file says who may connect.
+  func mayNameClients(_ client: ClientConnection) -> Bool {
+    client.isTrustedPeer || client.peer.family == .unix || !snapshot.policy.namesTrustedPeers
+  }
+
   /// Reads until the header is complete. False when it isn't yet, or when the connection is closed.
   func awaitProxyHeader(_ client: ClientConnection) -> Bool {
     while true {
@@ -40,8 +46,14 @@ extension Worker {
   /// The connection is the one of the client that the header names.
   private func begin(_ client: ClientConnection, _ header: ProxyProtocolHeader) -> Bool {
     if !header.isLocal {
+      // The unspecified address is nobody's; within the policy it stands for a Unix socket.
+      guard header.sourceHigh != 0 || header.sourceLow != 0 else {
+        refuseProxyHeader(client)
+        return false
+      }
       client.peer = SocketAddress(
         high: header.sourceHigh, low: header.sourceLow, port: header.sourcePort)
+      client.isTrustedPeer = snapshot.policy.isTrusted(client.policyPeer)
     }
     guard countByAddress(client) else {
       counters.connectionsRefused += 1
