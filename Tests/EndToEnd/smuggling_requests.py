@@ -6,9 +6,8 @@ and the exact requests that the backend sees. What the gateway adds itself is no
 
 from dataclasses import dataclass
 
-from backends.raw import Seen
+from backends.raw import HOST, Seen
 
-HOST = b"Host: gateway.test"
 CHUNKED = b"Transfer-Encoding: chunked"
 HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: gateway.test\r\n\r\n"
 """What an attacker wants to be taken for a request: it must never be one."""

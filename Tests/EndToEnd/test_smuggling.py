@@ -12,80 +12,16 @@ from itertools import pairwise
 
 import pytest
 
-from backends.raw import RawBackend, Seen, seen
+from backends.raw import HOST, Seen, seen
 from smuggling_answers import ANSWERS
-from smuggling_requests import HIDDEN, HOST, REQUESTS, post
-from support.gateway import Gateway
+from smuggling_requests import HIDDEN, REQUESTS, post
 from support.processes import wait_until
+from support.stand import Stand
 from support.strict import read_request_head
 from support.wire import Connection
 
 LONG = 500
 """A row of more bytes is cut only where a line, a name or a number begins or ends."""
-
-
-class Stand:
-    """One gateway of one worker before one backend. A second listener, where nothing is served, tells
-    when the worker has seen everything that was sent before."""
-
-    def __init__(self, folder):
-        self.backend = RawBackend()
-        self.edge = Gateway(
-            folder,
-            f"""
-            workers 1;
-            limits {{ idle_timeout 10m; }}
-            listen 127.0.0.1:0 {{ name front; }}
-            listen 127.0.0.1:0 {{ name clock; }}
-            upstream backend {{ server {self.backend.address}; }}
-            route / {{ upstream backend; auth none; listener front; }}
-            """,
-        ).start()
-        self.clock = self.edge.connect(1)
-        self.backend.pause = Clock(self.edge.connect(1))
-        self.serial = 0
-
-    def stop(self):
-        self.clock.close()
-        self.backend.pause.connection.close()
-        self.edge.stop()
-        self.backend.stop()
-
-    def settle(self):
-        """Returns when the worker has read what was sent to it: it serves sockets in the order in
-        which they became ready, a new connection in the turn after."""
-        for _ in range(2):
-            assert self.clock.request("GET", "/").status == 404
-
-    def canary(self, kind: str) -> tuple:
-        self.serial += 1
-        target = b"/%s/%d" % (kind.encode(), self.serial)
-        request = b"GET %s HTTP/1.1\r\nHost: gateway.test\r\n\r\n" % target
-        return request, target, Seen(b"GET %s HTTP/1.1" % target, (HOST,))
-
-    def others(self, count=3) -> list:
-        """Requests of other clients, whose answers must be their own; gives what the backend must
-        have seen of them."""
-        wanted = []
-        for _ in range(count):
-            request, target, sees = self.canary("other")
-            with self.edge.connect() as other:
-                other.send(request)
-                answer = other.read_response()
-            assert (answer.status, answer.body) == (200, target + b"|"), answer
-            wanted.append(sees)
-        return wanted
-
-
-class Clock:
-    """The same for the backend's thread, on a connection of its own."""
-
-    def __init__(self, connection):
-        self.connection = connection
-
-    def __call__(self):
-        for _ in range(2):
-            assert self.connection.request("GET", "/").status == 404
 
 
 @pytest.fixture(scope="module")

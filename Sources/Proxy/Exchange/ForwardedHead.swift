@@ -25,6 +25,9 @@ enum ForwardedHead {
     output.append(" HTTP/1.1\r\n")
     appendFields(exchange, worker, bytes, to: &output)
     appendOwn(exchange, worker, client, bytes, to: &output)
+    // The one transfer parameter that holds for both hops, since trailers are passed on: gRPC servers
+    // insist on it. A sender of TE names it in Connection (RFC 9110 §10.1.4).
+    if head.acceptsTrailers { output.append("TE: trailers\r\nConnection: TE\r\n") }
     switch head.framing {
     case .none, .untilClose:
       // A method that usually has a body says that it has none (RFC 9110 §8.6).

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from support.strict import Fault, Message, More, read_forwarded, read_request_head
 
 DEADLINE = 60.0
+HOST = b"Host: gateway.test"
+"""What every client of these tests says."""
 OWN = (b"x-forwarded-", b"x-request-id", b"forwarded")
 
 
