@@ -1,4 +1,4 @@
-// Chunked bodies: the same payload, trailers and end in every cut.
+// Chunked bodies: the same payload, trailers and end in every cut, and to a plain second reader.
 
 import Bytes
 import HTTPWire
@@ -20,6 +20,7 @@ private struct Outcome: Equatable {
 func fuzzChunkedBody(_ input: Span<UInt8>) {
   let whole = decode(input, arriving: [input.count])
   check(decode(input, arriving: 1...max(input.count, 1)) == whole, "byte by byte it differs")
+  if let end = whole.end { checkPlainChunks(input.copied, payload: whole.payload, end: end) }
   for cut in cuts(input, everywhereUpTo: 128) {
     check(decode(input, arriving: [cut, input.count]) == whole, "cut at \(cut) it differs")
   }

@@ -15,6 +15,9 @@ private let targets: [String: Target] = [
   "policy": fuzzPolicy,
   "config": fuzzConfiguration,
   "resp": fuzzReply,
+  "proxy": fuzzProxyHeader,
+  "frames": fuzzServerFrames,
+  "addresses": fuzzAddressList,
 ]
 
 private let chosen: Target = {

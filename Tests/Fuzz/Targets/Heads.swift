@@ -1,5 +1,5 @@
-// Request and response heads: however the bytes arrive, the answer is the one for all of them, and
-// every range of it lies within them.
+// Request and response heads: however the bytes arrive, the answer is the one for all of them, every
+// range of it lies within them, and a plain second reader finds the same message.
 
 import Bytes
 import HTTPWire
@@ -30,6 +30,8 @@ func fuzzRequestHead(_ bytes: Span<UInt8>) {
     expect(whole, readRequest(input, pieces: [cut]), "cut at \(cut)")
   }
   checkFields(whole, input)
+  let head = RequestHead()
+  if head.parse(input, from: 0, limits: limits) == .complete { checkPlainRequest(bytes, head) }
 }
 
 private func readRequest(_ input: Span<UInt8>, pieces: some Sequence<Int>) -> Reading {
@@ -47,7 +49,7 @@ private func readRequest(_ input: Span<UInt8>, pieces: some Sequence<Int>) -> Re
     outcome: outcome, numbers: [head.byteStart, head.byteEnd, Int(head.method.rawValue)],
     flags: [
       head.hasQuery, head.isHTTP11, head.keepsAlive, head.expectsContinue, head.wantsUpgrade,
-      head.acceptsTrailers,
+      head.upgrade == .webSocket, head.acceptsTrailers,
     ],
     ranges: [
       head.methodRange, head.target, head.path, head.query, head.authority, head.host,
@@ -72,6 +74,10 @@ func fuzzResponseHead(_ input: Span<UInt8>) {
     expect(whole, readResponse(input, method, pieces: [cut]), "cut at \(cut)")
   }
   checkFields(whole, input)
+  let head = ResponseHead()
+  if head.parse(input, from: 0, limits: limits, requestMethod: method) == .complete {
+    checkPlainResponse(bytes, head, method)
+  }
 }
 
 private func readResponse(
