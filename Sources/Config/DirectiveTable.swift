@@ -72,7 +72,7 @@ public enum DirectiveTable {
       "idle_timeout TIME", in: [.limits], 1...1, standard: "60s",
       "Silence between two requests; then the connection is closed."),
     DirectiveRule(
-      "body_timeout TIME", in: [.limits], 1...1, standard: "30s",
+      "body_timeout TIME", in: [.limits, .routeLimits], 1...1, standard: "30s",
       "Silence within a request body; then 408."),
     DirectiveRule(
       "body_rate SIZE|off", in: [.limits], 1...1, standard: "500",
@@ -86,7 +86,7 @@ public enum DirectiveTable {
       "Bytes a second that a client must take of a response while it is waited for; `send_timeout` is"
         + " how far it may fall behind; then the connection is closed."),
     DirectiveRule(
-      "total_timeout TIME|off", in: [.limits], 1...1, standard: "off",
+      "total_timeout TIME|off", in: [.limits, .routeLimits], 1...1, standard: "off",
       "The whole exchange; off because downloads and event streams are long."),
     DirectiveRule(
       "connections N", in: [.limits], 1...1, standard: "20000",
@@ -237,7 +237,7 @@ public enum DirectiveTable {
       "response_timeout TIME|off", in: [.upstream], 1...1, standard: "30s",
       "Wait for the response head; later is 504."),
     DirectiveRule(
-      "read_timeout TIME|off", in: [.upstream], 1...1, standard: "60s",
+      "read_timeout TIME|off", in: [.upstream, .routeLimits], 1...1, standard: "60s",
       "Silence within a response body; then the connection is cut."),
     DirectiveRule(
       "keepalive N", in: [.upstream], 1...1, standard: "64",

@@ -138,6 +138,12 @@ public struct RouteTraffic: Sendable, Equatable {
   public var bodyBytesMaximum: Int
   /// The route's own wait for the response head.
   public var responseHeadTimeoutMilliseconds: Int
+  /// The route's own bound on silence within a response body; nil for the upstream's.
+  public var bodyIdleTimeoutMilliseconds: Int?
+  /// The route's own bound on silence within a request body; nil for that of `limits`.
+  public var bodyTimeoutMilliseconds: Int?
+  /// The route's own bound on a whole exchange; nil for that of `limits`.
+  public var totalTimeoutMilliseconds: Int?
   /// The route as written, for logs and status: `POST /flask/auth/login`.
   public var label: String
 

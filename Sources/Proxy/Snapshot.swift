@@ -16,6 +16,7 @@ public final class Snapshot: Sendable {
   /// What the loop asks of routes and upstreams on every request: numbers only, so that reading a
   /// row retains nothing (the settings' rows hold texts and lists).
   let routes: [RouteNumbers]
+  let unrouted: RouteNumbers
   let upstreams: [UpstreamNumbers]
   /// The Host that each upstream is sent; empty where the client's is kept.
   let upstreamHosts: [[UInt8]]
@@ -23,19 +24,38 @@ public final class Snapshot: Sendable {
   let expectsProxyHeader: [Bool]
   /// The settings' limits.
   let limits: TrafficLimits
-  /// What waiting for a slow client is paid by.
-  let bodyTerms: ClientCredit.Terms
+  /// What waiting for a slow reader is paid by.
   let sendTerms: ClientCredit.Terms
 
   struct RouteNumbers {
     let upstream: Int
     let bodyBytesMaximum: Int
     let responseHeadTimeoutMilliseconds: Int
+    /// What waiting for a slow body is paid by.
+    let bodyTerms: ClientCredit.Terms
+    let bodyIdleTimeoutMilliseconds: Int
+    let totalTimeoutMilliseconds: Int
+
+    /// A route's numbers, or with nil those of a request that no route has taken.
+    init(_ route: RouteTraffic?, _ settings: GatewaySettings) {
+      let limits = settings.limits
+      upstream = route?.upstreamIndex ?? RouteTraffic.noUpstream
+      let backend =
+        settings.upstreams.indices.contains(upstream) ? settings.upstreams[upstream] : nil
+      bodyBytesMaximum = route?.bodyBytesMaximum ?? limits.bodyBytesMaximum
+      responseHeadTimeoutMilliseconds = route?.responseHeadTimeoutMilliseconds ?? 0
+      let silence = route?.bodyTimeoutMilliseconds ?? limits.bodyTimeoutMilliseconds
+      bodyTerms = ClientCredit.Terms(
+        silenceNanoseconds: Int64(silence) * 1_000_000,
+        bytesPerSecond: Int64(limits.bodyBytesPerSecond))
+      bodyIdleTimeoutMilliseconds =
+        route?.bodyIdleTimeoutMilliseconds ?? backend?.bodyIdleTimeoutMilliseconds ?? 0
+      totalTimeoutMilliseconds = route?.totalTimeoutMilliseconds ?? limits.totalTimeoutMilliseconds
+    }
   }
 
   struct UpstreamNumbers {
     let connectTimeoutMilliseconds: Int
-    let bodyIdleTimeoutMilliseconds: Int
     let keepIdleMilliseconds: Int
     /// True when `upstreamHosts[n]` replaces the client's Host.
     let replacesHost: Bool
@@ -52,21 +72,14 @@ public final class Snapshot: Sendable {
     routeLabels = settings.routes.map { LogText.quoted($0.label) }
     expectsProxyHeader = settings.listeners.map(\.expectsProxyHeader)
     limits = settings.limits
-    bodyTerms = ClientCredit.Terms(
-      silenceNanoseconds: Int64(limits.bodyTimeoutMilliseconds) * 1_000_000,
-      bytesPerSecond: Int64(limits.bodyBytesPerSecond))
     sendTerms = ClientCredit.Terms(
       silenceNanoseconds: Int64(limits.sendTimeoutMilliseconds) * 1_000_000,
       bytesPerSecond: Int64(limits.sendBytesPerSecond))
-    routes = settings.routes.map {
-      RouteNumbers(
-        upstream: $0.upstreamIndex, bodyBytesMaximum: $0.bodyBytesMaximum,
-        responseHeadTimeoutMilliseconds: $0.responseHeadTimeoutMilliseconds)
-    }
+    routes = settings.routes.map { RouteNumbers($0, settings) }
+    unrouted = RouteNumbers(nil, settings)
     upstreams = settings.upstreams.map {
       UpstreamNumbers(
         connectTimeoutMilliseconds: $0.connectTimeoutMilliseconds,
-        bodyIdleTimeoutMilliseconds: $0.bodyIdleTimeoutMilliseconds,
         keepIdleMilliseconds: $0.keepIdleMilliseconds, replacesHost: $0.upstreamHost != nil,
         sendsForwarded: $0.sendsForwarded)
     }

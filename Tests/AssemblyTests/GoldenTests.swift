@@ -96,7 +96,7 @@ func dump(_ configuration: Configuration) -> String {
     out += " head=\(upstream.responseHeadTimeoutMilliseconds)"
     out += " body=\(upstream.bodyIdleTimeoutMilliseconds)"
     out += " keep=\(upstream.keepIdleCountMaximum)x\(upstream.keepIdleMilliseconds)"
-    out += " host=\(upstream.upstreamHost ?? "-")\n"
+    out += " host=\(upstream.upstreamHost ?? "-")\(upstream.sendsForwarded ? " forwarded" : "")\n"
     for server in upstream.servers {
       out += "  \(server.address) weight=\(server.weight)\(server.isBackup ? " backup" : "")\n"
     }
@@ -109,7 +109,14 @@ func dump(_ configuration: Configuration) -> String {
     out += " framework=\(rule.framework) listeners=\(rule.listeners)"
     out += " success=\(rule.onSuccess) fallthrough=\(rule.allowsMethodFallthrough)"
     out += " -> \(route.target) strip=\(rule.strippedPrefix)"
-    out += " body=\(traffic.bodyBytesMaximum) timeout=\(traffic.responseHeadTimeoutMilliseconds)\n"
+    out += " body=\(traffic.bodyBytesMaximum) timeout=\(traffic.responseHeadTimeoutMilliseconds)"
+    func add(_ name: String, _ value: (some Any)?) { if let value { out += " \(name)=\(value)" } }
+    add("read", traffic.bodyIdleTimeoutMilliseconds)
+    add("body_timeout", traffic.bodyTimeoutMilliseconds)
+    add("total", traffic.totalTimeoutMilliseconds)
+    add("addresses", route.addresses.isEmpty ? nil : route.addresses)
+    add("answer", rule.answer)
+    out += "\n"
   }
   for warning in settings.warnings { out += "warning \(warning)\n" }
   return out

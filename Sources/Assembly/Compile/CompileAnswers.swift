@@ -125,6 +125,11 @@ extension Compiler {
     } else if text.hasPrefix("$host") {
       target.namesHost = true
       text = String(text.dropFirst("$host".utf8.count))
+      // `$host.example.com` would be a host that the client completes.
+      guard text.first.map({ ":/?#".contains($0) }) ?? true else {
+        return argument.refuse(
+          log, "continues $host", "behind $host stands a port, a path, or $request_uri")
+      }
     }
     if text.contains("$") {
       return argument.refuse(

@@ -30,6 +30,9 @@ struct RouteScope {
   var allowsMethodFallthrough = false
   var body: Int?
   var timeout: Int?
+  var readTimeout: Int?
+  var bodyTimeout: Int?
+  var totalTimeout: Int?
   /// True when something in it was reported; its routes are not judged further.
   var isBroken = false
   /// True when it has a line that nobody understood; its routes are not compared with others.
@@ -136,6 +139,15 @@ extension Compiler {
       if let value = argument("timeout", of: limits)?.duration(log, in: 1...86_400_000) {
         scope.timeout = value
       }
+      if let value = argument("read_timeout", of: limits)?.durationOrOff(log) {
+        scope.readTimeout = value
+      }
+      if let value = argument("body_timeout", of: limits)?.duration(log, in: Self.timeBounds) {
+        scope.bodyTimeout = value
+      }
+      if let value = argument("total_timeout", of: limits)?.durationOrOff(log) {
+        scope.totalTimeout = value
+      }
     }
     let isBroken = body.contains { $0.block == nil && $0.arguments.contains { !$0.isUsable } }
     if isBroken || log.errorCount > errorsBefore { scope.isBroken = true }
@@ -214,13 +226,16 @@ extension Compiler {
           allowsMethodFallthrough: scope.allowsMethodFallthrough))
       routeDirectives.append(directive)
       let label = (methods + [host.text + path]).joined(separator: " ")
-      settings.routes.append(
-        RouteTraffic(
-          upstreamIndex: upstream,
-          bodyBytesMaximum: scope.body ?? settings.limits.bodyBytesMaximum,
-          responseHeadTimeoutMilliseconds: scope.timeout
-            ?? (answer == nil ? settings.upstreams[upstream].responseHeadTimeoutMilliseconds : 0),
-          label: label))
+      var traffic = RouteTraffic(
+        upstreamIndex: upstream,
+        bodyBytesMaximum: scope.body ?? settings.limits.bodyBytesMaximum,
+        responseHeadTimeoutMilliseconds: scope.timeout
+          ?? (answer == nil ? settings.upstreams[upstream].responseHeadTimeoutMilliseconds : 0),
+        label: label)
+      traffic.bodyIdleTimeoutMilliseconds = scope.readTimeout
+      traffic.bodyTimeoutMilliseconds = scope.bodyTimeout
+      traffic.totalTimeoutMilliseconds = scope.totalTimeout
+      settings.routes.append(traffic)
       listings.append(
         RouteListing(
           methods: methods, host: host.text.isEmpty ? nil : host.text,

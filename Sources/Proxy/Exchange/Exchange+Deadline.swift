@@ -14,31 +14,37 @@ extension Exchange {
     if waitsFor != nil, waitsFor != wait { stopCharging(worker, client) }
     waitsFor = wait
     progressSeen = progress
+    let route = waitNumbers(worker)
     var due: Int64
     switch wait {
     case .requestHead: due = worker.deadline(inMilliseconds: limits.headTimeoutMilliseconds)
     case .requestBody:
       due = bodyCredit.wait(
-        worker.snapshot.bodyTerms, moved: client.bytesReceived, now: worker.now)
+        route.bodyTerms, moved: client.bytesReceived, now: worker.now)
     case .upstreamConnect:
       due = worker.deadline(inMilliseconds: upstreamSettings(worker).connectTimeoutMilliseconds)
     case .upstreamWritable, .responseBody:
-      due = worker.deadline(inMilliseconds: upstreamSettings(worker).bodyIdleTimeoutMilliseconds)
+      due = worker.deadline(inMilliseconds: route.bodyIdleTimeoutMilliseconds)
     case .responseHead:
-      due = worker.deadline(inMilliseconds: traffic(worker).responseHeadTimeoutMilliseconds)
+      due = worker.deadline(inMilliseconds: route.responseHeadTimeoutMilliseconds)
     case .clientWritable: due = worker.sendingDeadline(client)
     case .revocation: due = worker.deadline(inMilliseconds: Exchange.revocationWaitMilliseconds)
     }
-    if limits.totalTimeoutMilliseconds > 0 {
-      due = min(due, startedAt + Int64(limits.totalTimeoutMilliseconds) * 1_000_000)
+    if route.totalTimeoutMilliseconds > 0 {
+      due = min(due, startedAt + Int64(route.totalTimeoutMilliseconds) * 1_000_000)
     }
     worker.move(client, to: due)
+  }
+
+  /// What the waits of the exchange are bounded by; a refused request may have no route.
+  private func waitNumbers(_ worker: Worker) -> Snapshot.RouteNumbers {
+    policy.routeIndex >= 0 ? traffic(worker) : worker.snapshot.unrouted
   }
 
   /// What is waited for has changed: a client pays only for the time that it kept us waiting.
   func stopCharging(_ worker: Worker, _ client: ClientConnection) {
     if bodyCredit.isWaiting {
-      bodyCredit.rest(worker.snapshot.bodyTerms, moved: client.bytesReceived, now: worker.now)
+      bodyCredit.rest(waitNumbers(worker).bodyTerms, moved: client.bytesReceived, now: worker.now)
     }
     if client.sending.isWaiting { worker.endSending(client) }
   }
