@@ -20,7 +20,8 @@ enum ExplainCommand {
       --token TOKEN      sends Authorization: Bearer TOKEN; - reads it from standard input
       -H 'NAME: VALUE'   a header, as often as needed
       --body TEXT        a body, where the token may stand in one
-      --address IP       the client's address (127.0.0.1)
+      --from IP          where the connection comes from (127.0.0.1), or unix; a trusted proxy's
+                         X-Forwarded-For is believed
       --listener NAME    the listener it comes in by (the first one)
       -c FILE            the configuration (gateway.conf)
 
@@ -32,7 +33,7 @@ enum ExplainCommand {
   static func run(_ words: [String]) -> Int32 {
     Command.run("explain", help: help, words) { (words) throws(UsageMistake) in
       let words = try CommandWords(
-        words, valued: ["-c", "-H", "--token", "--body", "--address", "--listener"], flagged: [])
+        words, valued: ["-c", "-H", "--token", "--body", "--from", "--listener"], flagged: [])
       try words.expectOperands(2...2, "METHOD URL")
       guard let configuration = ConfigurationOption.load(try ConfigurationOption.path(words)) else {
         return ExitCode.refused
@@ -53,9 +54,10 @@ enum ExplainCommand {
       request.fields.append(
         "Authorization: Bearer " + (token == "-" ? try StandardInput.firstLine() : token))
     }
-    if let text = try words.one("--address") {
+    if let text = try words.one("--from") {
       let bytes = Array(text.utf8)
-      guard let address = SocketAddress(ip: bytes.span, port: 0) else {
+      let unix = text == "unix" ? SocketAddress(unixPath: text) : nil
+      guard let address = unix ?? SocketAddress(ip: bytes.span, port: 0) else {
         throw UsageMistake(message: "\"\(text)\" is no IP address")
       }
       request.address = address

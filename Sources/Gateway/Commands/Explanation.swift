@@ -15,6 +15,7 @@ struct Explanation {
   private let set: PolicySet
   private let gatekeeper: Gatekeeper
   private let policy = RequestPolicy()
+  private let claims = ForwardedClaims()
   private let head = RequestHead()
   private let now = PolicyTime(
     monotonicNanoseconds: Clock.monotonicNanoseconds(),
@@ -33,7 +34,7 @@ struct Explanation {
     let bytes = request.bytes
     let listener = configuration.settings.listeners[request.listener]
     var out = section("request", ["\(request.method) \(request.target) at \(request.host)"])
-    out += section("from", ["\(address), by listener \(listener.name)"])
+    out += section("from", ["\(text(of: request.address)), by listener \(listener.name)"])
     let limits = configuration.settings.limits
     let outcome = head.parse(
       bytes.span, from: 0,
@@ -51,6 +52,7 @@ struct Explanation {
     out += readings()
     var notes: [String] = []
     let action = decide(bytes, &notes)
+    out += section("client", [client()])
     out += route()
     out += section("steps", steps(notes))
     switch action {
@@ -69,10 +71,13 @@ struct Explanation {
   /// Runs the machine to its end; what a running gateway would ask elsewhere is answered kindly and
   /// noted.
   private func decide(_ bytes: [UInt8], _ notes: inout [String]) -> PolicyAction {
-    let ip = request.address.ipBytes
-    let peer = PeerAddress(high: ip.high, low: ip.low, listener: request.listener)
+    var client = peer
+    if set.isTrusted(peer) {
+      claims.read(head, bytes: bytes.span, peer: peer, set: set)
+      client = claims.client
+    }
     var action = gatekeeper.headReceived(
-      policy, head: head, bytes: bytes.span, peer: peer, now: now, set: set)
+      policy, head: head, bytes: bytes.span, peer: client, now: now, set: set)
     // Each wait comes once at most; the bound is for a machine that has lost its way.
     for _ in 0..<8 {
       switch action {
@@ -101,10 +106,19 @@ struct Explanation {
   // MARK: Sections
 
   private func readings() -> String {
+    let rows = readingRows
+    let lines = TextTable.render(rows).split(separator: "\n").map(String.init)
+    return section(rows.count == 1 ? "reading" : "readings", lines)
+  }
+
+  /// True when all readings that are told lead to one route.
+  private var readingsAgree: Bool { Set(readingRows.map(\.last)).count == 1 }
+
+  /// Name, path and route of each reading.
+  private var readingRows: [[String]] {
     let path = String(request.target.prefix { $0 != "?" })
-    let all = PathReadings.all(of: path)
     var rows: [[String]] = []
-    for reading in all {
+    for reading in PathReadings.all(of: path) {
       let routes = configuration.routes
       let match = PathReadings.route(
         reading.path, method: request.method, host: request.host,
@@ -112,8 +126,40 @@ struct Explanation {
       let place = match.map { "\(routes[$0].path) (\(routes[$0].place))" } ?? "no route"
       rows.append([reading.name, reading.path, place])
     }
-    let lines = TextTable.render(rows).split(separator: "\n").map(String.init)
-    return section(all.count == 1 ? "reading" : "readings", lines)
+    if let folded = foldedReading(path) { rows.append(folded) }
+    return rows
+  }
+
+  /// The reading of a framework that compares paths without case, where one would see something else.
+  private func foldedReading(_ path: String) -> [String]? {
+    let listener = configuration.settings.listeners[request.listener].name
+    func route(ignoresCase: Bool) -> Int? {
+      PathReadings.route(
+        path, method: request.method, host: request.host, listener: listener,
+        among: configuration.routes, ignoresCase: ignoresCase)
+    }
+    let (exact, folded) = (route(ignoresCase: false), route(ignoresCase: true))
+    let concerned = [exact, folded].compactMap { $0 }
+    guard path != path.lowercased() || exact != folded,
+      concerned.contains(where: { configuration.policy.routes[$0].foldsCase })
+    else { return nil }
+    let place = folded.map {
+      "\(configuration.routes[$0].path) (\(configuration.routes[$0].place))"
+    }
+    return ["without case", path.lowercased(), place ?? "no route"]
+  }
+
+  /// Who the client is taken for, and why.
+  private func client() -> String {
+    let names = ["x-forwarded-", "forwarded:"]
+    let claimsSomething = request.fields.contains { field in
+      names.contains { field.lowercased().hasPrefix($0) }
+    }
+    guard set.isTrusted(peer) else {
+      return text(of: request.address)
+        + (claimsSomething ? "; not in trusted_proxies, so what it forwards is dropped" : "")
+    }
+    return text(of: facts.client) + (claims.namesClient ? ", named by" : ",") + " a trusted proxy"
   }
 
   private func route() -> String {
@@ -129,14 +175,21 @@ struct Explanation {
         "auth \(route.auth), realm \(route.realm ?? "none"), limits "
           + (route.limits.isEmpty ? "none" : route.limits.joined(separator: " "))
           + ", cors \(route.cors), errors \(route.errors)",
+        (route.answersItself ? "" : "upstream ") + route.target
+          + (route.strippedPrefix.isEmpty ? "" : ", without \(route.strippedPrefix)"),
       ])
   }
 
   private func steps(_ notes: [String]) -> [String] {
     var lines: [String] = []
-    if policy.isPreflight { return ["cors: a preflight, judged before limits and token"] }
     guard configuration.routes.indices.contains(policy.routeIndex) else { return lines }
     let route = configuration.routes[policy.routeIndex]
+    if !route.addresses.isEmpty {
+      let verdict = policy.refusal == .addressRefused ? "not admitted" : "admitted"
+      lines.append("address: \(verdict) by \(route.addresses.joined(separator: "; "))")
+    }
+    if policy.refusal == .addressRefused { return lines }
+    if policy.isPreflight { return lines + ["cors: a preflight, judged before limits and token"] }
     for name in route.limits {
       if let limit = configuration.policy.limits.first(where: { $0.name == name }) {
         let count = limit.count == .failures ? "failures count" : "every request counts"
@@ -175,10 +228,12 @@ struct Explanation {
 
   private func refused() -> String {
     guard let refusal = policy.refusal else { return "refused" }
-    return "refused with \(refusal.status): \(refusal.name)"
+    let text = "refused with \(refusal.status): \(refusal.name)"
+    guard refusal == .ambiguousPath, readingsAgree else { return text }
+    return text + "; behind the stripped prefix a reading has a dot or an empty segment"
   }
 
-  /// The head that the backend would get, without what every request gets (X-Forwarded-For and such).
+  /// The head that the backend would get, without the request's id.
   private func sent(_ bytes: [UInt8]) -> String {
     var buffer = ByteBuffer(capacity: 64 << 10)
     buffer.append(text: request.method + " ")
@@ -192,6 +247,11 @@ struct Explanation {
         policy.appendLine(field, bytes: bytes.span, to: &buffer)
       }
     }
+    let traffic = configuration.settings.routes[policy.routeIndex]
+    ForwardedFields.append(
+      facts, bytes: bytes.span,
+      withForwarded: configuration.settings.upstreams[traffic.upstreamIndex].sendsForwarded,
+      to: &buffer)
     policy.appendIdentity(to: &buffer)
     return section("sent", lines(buffer.readable))
   }
@@ -219,10 +279,21 @@ struct Explanation {
     return out
   }
 
-  private var address: String {
-    // An address alone: its description with port 0 in front of the colon.
-    var text = request.address.description
-    if text.hasSuffix(":0") { text.removeLast(2) }
-    return text
+  private var peer: PeerAddress {
+    let ip = request.address.ipBytes
+    return PeerAddress(high: ip.high, low: ip.low, listener: request.listener)
+  }
+
+  /// What the backend is told about the client.
+  private var facts: ForwardedFacts {
+    ForwardedFacts(
+      head, peer: request.address, claims: set.isTrusted(peer) ? claims : nil,
+      strippedBytes: policy.strippedPrefixBytes)
+  }
+
+  private func text(of address: SocketAddress) -> String {
+    var buffer = ByteBuffer(capacity: SocketAddress.ipTextBytesMaximum)
+    address.appendIP(to: &buffer)
+    return String(lossy: buffer.readable)
   }
 }

@@ -37,13 +37,16 @@ enum PathReadings {
   /// Index of the route that a reading selects by the rule of the table: host, then the longest path
   /// that takes the method.
   static func route(
-    _ path: String, method: String, host: String, listener: String, among routes: [RouteListing]
+    _ path: String, method: String, host: String, listener: String, among routes: [RouteListing],
+    ignoresCase: Bool = false
   ) -> Int? {
     let name = hostName(host)
+    let path = ignoresCase ? path.lowercased() : path
     var best: (rank: (Int, Int, Int), index: Int)?
     for (index, route) in routes.enumerated() {
       guard route.listeners.isEmpty || route.listeners.contains(listener),
-        let hostRank = rank(of: route.host, for: name), covers(route.path, path)
+        let hostRank = rank(of: route.host, for: name),
+        covers(ignoresCase ? route.path.lowercased() : route.path, path)
       else { continue }
       let isNamed = route.methods.contains(method) || (method == "HEAD" && route.methods == ["GET"])
       guard isNamed || route.methods.isEmpty || (method == "HEAD" && route.methods.contains("GET"))

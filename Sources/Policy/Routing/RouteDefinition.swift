@@ -96,7 +96,7 @@ public struct RouteDefinition: Sendable {
   public var errors: ErrorStyle
   /// True when whoever serves the route may compare paths without case: its backend; the gateway's
   /// own answers never do.
-  var foldsCase: Bool { answer == nil && framework.foldsCase }
+  public var foldsCase: Bool { answer == nil && framework.foldsCase }
   /// What a 2xx answer means.
   public var onSuccess: SuccessMeaning
   /// Who may come, block by block from the outside in; all of them must admit.

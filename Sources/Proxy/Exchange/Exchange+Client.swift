@@ -25,22 +25,15 @@ extension Exchange {
   /// The client's address, for log and backend. Before the head is complete nobody but the peer is
   /// known.
   func clientAddress(_ client: ClientConnection) -> SocketAddress {
-    guard client.isTrustedPeer, head.byteEnd > 0, claims.namesClient else { return client.peer }
-    return SocketAddress(high: claims.client.high, low: claims.client.low, port: 0)
+    guard client.isTrustedPeer, head.byteEnd > 0 else { return client.peer }
+    return claims.address(behind: client.peer)
   }
 
   /// Collects what the backend is told about the client, and keeps it for the answer.
   func noteForwardedFacts(_ client: ClientConnection) -> ForwardedFacts {
-    let path = head.path.lower
-    var facts = ForwardedFacts(
-      client: clientAddress(client), isHTTPS: false, host: head.authority, outerPrefix: .empty,
-      prefix: ByteRange(path, path + policy.strippedPrefixBytes))
-    if client.isTrustedPeer {
-      facts.isHTTPS = claims.isHTTPS
-      facts.outerPrefix = claims.prefix
-      if !claims.host.isEmpty { facts.host = claims.host }
-    }
-    forwardedFacts = facts
-    return facts
+    forwardedFacts = ForwardedFacts(
+      head, peer: client.peer, claims: client.isTrustedPeer ? claims : nil,
+      strippedBytes: policy.strippedPrefixBytes)
+    return forwardedFacts
   }
 }

@@ -112,7 +112,7 @@ final class Exchange {
   /// What a trusted peer says of this request; stale wherever the peer isn't trusted.
   let claims = ForwardedClaims()
   /// What the backend was told; read on routes that strip a prefix, stale elsewhere.
-  var forwardedFacts = ForwardedFacts.none
+  var forwardedFacts = ForwardedFacts()
 
   /// What an exchange is waiting for when its deadline passes.
   enum Wait {

@@ -7,6 +7,8 @@
 
 import Bytes
 import EventLoop
+import HTTPWire
+import Policy
 
 /// What is told about one request. Ranges are of the bytes that its head was parsed from.
 public struct ForwardedFacts: Sendable {
@@ -22,20 +24,35 @@ public struct ForwardedFacts: Sendable {
   public var prefix: ByteRange
 
   /// Facts of no request.
-  static let none = ForwardedFacts(
-    client: SocketAddress(ipv4: 0, port: 0), isHTTPS: false, host: .empty, outerPrefix: .empty,
-    prefix: .empty)
+  init() {
+    client = SocketAddress(ipv4: 0, port: 0)
+    isHTTPS = false
+    host = .empty
+    outerPrefix = .empty
+    prefix = .empty
+  }
 
-  /// Makes the facts of a request.
-  public init(
-    client: SocketAddress, isHTTPS: Bool, host: ByteRange, outerPrefix: ByteRange,
-    prefix: ByteRange
-  ) {
-    self.client = client
-    self.isHTTPS = isHTTPS
-    self.host = host
-    self.outerPrefix = outerPrefix
-    self.prefix = prefix
+  /// The facts of a request from `peer`: with what it claims where it is trusted, without where it
+  /// isn't. So many bytes of its path are not forwarded.
+  public init(_ head: RequestHead, peer: SocketAddress, claims: ForwardedClaims?, strippedBytes: Int)
+  {
+    client = peer
+    isHTTPS = false
+    host = head.authority
+    outerPrefix = .empty
+    prefix = ByteRange(head.path.lower, head.path.lower + strippedBytes)
+    guard let claims else { return }
+    client = claims.address(behind: peer)
+    isHTTPS = claims.isHTTPS
+    outerPrefix = claims.prefix
+    if !claims.host.isEmpty { host = claims.host }
+  }
+}
+
+extension ForwardedClaims {
+  /// The client's address, the peer's own where it names nobody.
+  func address(behind peer: SocketAddress) -> SocketAddress {
+    namesClient ? SocketAddress(high: client.high, low: client.low, port: 0) : peer
   }
 }
 
