@@ -34,8 +34,9 @@ public struct ForwardedFacts: Sendable {
 
   /// The facts of a request from `peer`: with what it claims where it is trusted, without where it
   /// isn't. So many bytes of its path are not forwarded.
-  public init(_ head: RequestHead, peer: SocketAddress, claims: ForwardedClaims?, strippedBytes: Int)
-  {
+  public init(
+    _ head: RequestHead, peer: SocketAddress, claims: ForwardedClaims?, strippedBytes: Int
+  ) {
     client = peer
     isHTTPS = false
     host = head.authority
