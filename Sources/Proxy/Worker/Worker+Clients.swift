@@ -61,7 +61,9 @@ extension Worker {
   /// Counts a connection for its client's address; false when the address has too many. A trusted
   /// proxy has the connections of many clients.
   func countByAddress(_ client: ClientConnection) -> Bool {
-    guard !client.isTrustedPeer, let holder = ConnectionBudget.Holder(client.peer) else { return true }
+    guard !client.isTrustedPeer, let holder = ConnectionBudget.Holder(client.peer) else {
+      return true
+    }
     guard connections.take(for: holder) else { return false }
     client.holder = holder
     return true
