@@ -14,10 +14,13 @@ extension Exchange {
   /// Longest request body that the route takes.
   func bodyMaximum(_ worker: Worker) -> Int { traffic(worker).bodyBytesMaximum }
 
-  /// Takes a pooled connection or opens one, and writes the head on it.
-  func connect(_ worker: Worker, _ client: ClientConnection) {
+  /// Takes a pooled connection or opens one, and writes the head on it. When no server is left to ask,
+  /// what failed before (`earlier`) is what the client is told.
+  func connect(
+    _ worker: Worker, _ client: ClientConnection, after earlier: UpstreamFailure = .connectFailed
+  ) {
     let upstreamIndex = traffic(worker).upstream
-    var failure = UpstreamFailure.connectFailed
+    var failure = earlier
     while attempts < Exchange.attemptsMaximum {
       let pool = worker.pools[upstreamIndex]
       guard let server = pool.choose(tried: triedServers, now: worker.now) else { break }
@@ -30,6 +33,7 @@ extension Exchange {
       case .opened(let opened):
         return forwardHead(worker, client, on: opened)
       case .failed:
+        failure = .connectFailed
         pool.rest(server: server, now: worker.now)
       case .exhausted:
         // The server has done nothing wrong; another one may be on an address with free ports.
@@ -223,7 +227,7 @@ extension Exchange {
     if failure.allowsRetry(attempt), attempts < Exchange.attemptsMaximum {
       worker.counters.upstreamRetries += 1
       replayRequest(client)
-      connect(worker, client)
+      connect(worker, client, after: failure)
       // A kept connection has no event to come: the body moves in the next turn.
       return worker.queue(client)
     }
