@@ -5,7 +5,15 @@ import pytest
 from backends.recorder import Recorder
 from support import tokens
 from support.gateway import Gateway, binary
-from support.processes import Backend, fastapi_command, flask_command, nest_command
+from support.processes import (
+    Backend,
+    fastapi_command,
+    flask_command,
+    links_fastapi_command,
+    links_flask_command,
+    links_node_command,
+    nest_command,
+)
 
 ACCESS = "Nh3kPq8vR2sT6wYzB4eGmJ7xL1cF5dA9uQoKiV0t"
 REFRESH = "Zx7mWb2nVc5kJh8gFd1sAp4oIu6yTr9eQw3lMkNj"
@@ -43,6 +51,14 @@ stranger = backend(
     nest_command,
     {"JWT_ACCESS_SECRET": OTHER_ACCESS, "JWT_REFRESH_SECRET": OTHER_REFRESH},
 )
+# Apps that redirect and set cookies: ones that know nothing of a proxy, and ones that heed it.
+links_flask = backend("links_flask", links_flask_command, {})
+links_flask_fixed = backend("links_flask_fixed", links_flask_command, {"PROXY_FIX": "1"})
+links_fastapi = backend("links_fastapi", links_fastapi_command, {})
+links_fastapi_rooted = backend(
+    "links_fastapi_rooted", links_fastapi_command, {"ROOT_PATH": "/app"}
+)
+links_node = backend("links_node", links_node_command, {})
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 """Configurations for the tests, written out as an operator would."""
 
+HOST = "shop.example:8080"
+"""A host with a port, for requests to these."""
+
 TOP = """
 workers {workers};
 listen 127.0.0.1:0;
@@ -55,4 +58,14 @@ group / {{
     {routes}
     route / {{ auth required; }}
 }}
+"""
+
+
+def behind(address: str, extra: str = "", upstream: str = "", workers: int = 1) -> str:
+    """An upstream whose group `/app` is stripped, and `/plain`, which is not."""
+    return f"""{top(workers)}
+{extra}
+upstream app {{ server {address}; {upstream} }}
+group /app {{ upstream app; auth none; strip_prefix on; route / {{ }} }}
+route /plain {{ upstream app; auth none; }}
 """

@@ -82,7 +82,7 @@ class Backend:
         stop(self.process, self.name)
 
 
-def flask_command(fd: int) -> list:
+def gunicorn_command(fd: int, app: str) -> list:
     return [
         sys.executable,
         "-m",
@@ -96,13 +96,33 @@ def flask_command(fd: int) -> list:
         "--workers",
         "1",
         "--no-control-socket",
-        "flask_app:app",
+        app,
     ]
 
 
+def uvicorn_command(fd: int, app: str) -> list:
+    return [sys.executable, "-m", "uvicorn", "--fd", str(fd), "--no-access-log", app]
+
+
+def flask_command(fd: int) -> list:
+    return gunicorn_command(fd, "flask_app:app")
+
+
 def fastapi_command(fd: int) -> list:
-    return [sys.executable, "-m", "uvicorn", "--fd", str(fd), "--no-access-log", "fastapi_app:app"]
+    return uvicorn_command(fd, "fastapi_app:app")
 
 
 def nest_command(fd: int) -> list:
     return ["node", "nest_app.mjs", str(fd)]
+
+
+def links_flask_command(fd: int) -> list:
+    return gunicorn_command(fd, "links_flask:app")
+
+
+def links_fastapi_command(fd: int) -> list:
+    return uvicorn_command(fd, "links_fastapi:app")
+
+
+def links_node_command(fd: int) -> list:
+    return ["node", "links_node.mjs", str(fd)]
