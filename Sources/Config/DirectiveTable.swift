@@ -125,14 +125,36 @@ public enum DirectiveTable {
       "access { }", in: [.realm], 0...0, opens: .tokenClass, "The tokens that requests carry."),
     DirectiveRule(
       "refresh { }", in: [.realm], 0...0, opens: .tokenClass,
-      "The tokens that get new ones. Without a secret of its own it takes the access secret, and"
+      "The tokens that get new ones. Without a secret or key of its own it takes the access keys, and"
         + " `type` must say `refresh`."),
     DirectiveRule(
       "secret TEXT", in: [.tokenClass], 1...1, isSecret: true,
-      "The HS256 secret, from a variable: `secret ${JWT_ACCESS_SECRET};`."),
+      "The shared secret, from a variable: `secret ${JWT_ACCESS_SECRET};`."),
+    DirectiveRule(
+      "secret_file FILE", in: [.tokenClass], 1...1,
+      "The shared secret from a file, as Docker and Kubernetes give it; one line end at its end is"
+        + " dropped, and `check` and `status` say so."),
+    DirectiveRule(
+      "previous TEXT until DAY", in: [.tokenClass], 3...3, isRepeatable: true, isSecret: true,
+      "A secret that the current one replaced, so that tokens live through the change:"
+        + " `previous ${OLD_SECRET} until 2026-11-30;`. It counts to the end of that day, UTC. Up to"
+        + " 8."),
     DirectiveRule(
       "encoding raw|base64|base64url|hex", in: [.tokenClass], 1...1, standard: "raw",
-      "How the secret is written. Backends take it raw, even when it looks like base64."),
+      "How the secrets are written. Backends take them raw, even when they look like base64."),
+    DirectiveRule(
+      "key FILE", in: [.tokenClass], 1...1, isRepeatable: true,
+      "A public key, certificate (PEM) or JWK whose tokens are taken, beside or instead of a secret."
+    ),
+    DirectiveRule(
+      "jwks FILE", in: [.tokenClass], 1...1, isRepeatable: true,
+      "A JWK set; a token's `kid` chooses among its keys. Keys for other purposes are skipped."),
+    DirectiveRule(
+      "algorithms NAME...", in: [.tokenClass], 1...any,
+      standard: "HS256 for a secret; what the key says",
+      "The algorithms that the keys may have: `HS256`, `HS384`, `HS512`, `RS256` to `RS512`, `PS256`"
+        + " to `PS512`, `ES256`, `ES384`, `ES512`, `EdDSA`. An RSA key that does not say its own needs"
+        + " it."),
     DirectiveRule(
       "type NAME", in: [.tokenClass], 1...1,
       "What `type` must say in every token of the class."),

@@ -79,6 +79,18 @@ extension Argument {
     return Rate(count: count, periodMilliseconds: period)
   }
 
+  /// The first second, since 1970, after a day of UTC written `2026-11-30`.
+  public func endOfDay(_ log: DiagnosticLog) -> Int64? {
+    guard isUsable else { return nil }
+    let parts = text.split(separator: "-", omittingEmptySubsequences: false).map { Array($0.utf8) }
+    guard parts.count == 3, parts[0].count == 4, parts[1].count == 2, parts[2].count == 2,
+      let year = ConfigValue.number(parts[0]), let month = ConfigValue.number(parts[1]),
+      let day = ConfigValue.number(parts[2]), year >= 1970,
+      let start = ConfigValue.daysSince1970(year: year, month: month, day: day)
+    else { return refuse(log, "is not a day", "write it like 2026-11-30") }
+    return Int64(start + 1) * 86_400
+  }
+
   /// `on` or `off`.
   public func flag(_ log: DiagnosticLog) -> Bool? {
     word(log, [("on", true), ("off", false)])
@@ -198,6 +210,19 @@ public enum ConfigValue {
       return "\(value / factor)\(name)"
     }
     return "\(value)"
+  }
+
+  /// Days from 1970-01-01 to a day of the Gregorian calendar, nil when there is no such day.
+  static func daysSince1970(year: Int, month: Int, day: Int) -> Int? {
+    let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+    let lengths = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+    guard lengths.indices.contains(month - 1), (1...lengths[month - 1]).contains(day) else {
+      return nil
+    }
+    // Leap days of the whole years before this one, counted from year 1 and from 1970.
+    func leapDays(_ year: Int) -> Int { year / 4 - year / 100 + year / 400 }
+    let years = (year - 1970) * 365 + leapDays(year - 1) - leapDays(1969)
+    return years + lengths[..<(month - 1)].reduce(0, +) + day - 1
   }
 
   /// One or more digits that fit an `Int`.

@@ -39,9 +39,9 @@ extension ClaimSet {
       guard let time = document.seconds(claims.issuedAt, in: text) else { return .malformed }
       issuedAt = time
     }
-    guard let tokenClass = tokenClass(text, realm, key), accepting.includes(tokenClass) else {
-      return .wrongTokenType
-    }
+    guard let tokenClass = tokenClass(text, realm, key, nowSeconds),
+      accepting.includes(tokenClass)
+    else { return .wrongTokenType }
     let leeway = realm.leewaySeconds
     let lifetime = realm.rules(tokenClass).lifetimeSeconds
     // No sum overflows: claims are within ±2^53, leeway and lifetime are capped when the realm is
@@ -72,11 +72,12 @@ extension ClaimSet {
   /// the kind of user there) count as absent. A word that means the other class refuses in any
   /// letter case, but only the exact word admits.
   private func tokenClass(
-    _ text: Span<UInt8>, _ realm: Realm, _ key: VerificationKey
+    _ text: Span<UInt8>, _ realm: Realm, _ key: VerificationKey, _ nowSeconds: Int64
   ) -> TokenClass? {
-    let isShared = key.classes == [.access, .refresh]
-    if key.classes.includes(.refresh), fitsRefresh(text, realm, isShared) { return .refresh }
-    if key.classes.includes(.access), fitsAccess(text, realm) { return .access }
+    if key.signs(.refresh, at: nowSeconds), fitsRefresh(text, realm, key.isShared) {
+      return .refresh
+    }
+    if key.signs(.access, at: nowSeconds), fitsAccess(text, realm) { return .access }
     return nil
   }
 

@@ -13,12 +13,14 @@ struct CompactToken {
   /// Offset of the second dot: everything before it is what was signed.
   let payloadEnd: Int
 
-  /// Finds the parts; nil unless there are exactly two dots and a header and payload around them.
-  /// The caller has bounded the token's length.
-  init?(_ token: Span<UInt8>) {
+  /// Finds the parts; nil unless there are exactly two dots, a header before them and a payload
+  /// between them. A JWS may sign nothing at all, which a tool that looks at signatures only asks
+  /// for; a JWT can't. The caller has bounded the token's length.
+  init?(_ token: Span<UInt8>, allowsEmptyPayload: Bool = false) {
     let dot = UInt8(ascii: ".")
     guard let first = token.firstIndex(of: dot), first > 0,
-      let second = token.firstIndex(of: dot, from: first + 1), second > first + 1,
+      let second = token.firstIndex(of: dot, from: first + 1),
+      second > first + 1 || allowsEmptyPayload,
       token.firstIndex(of: dot, from: second + 1) == nil
     else { return nil }
     headerEnd = first

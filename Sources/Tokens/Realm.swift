@@ -1,8 +1,8 @@
 // A realm, compiled: who signs tokens, with which keys, for which classes.
 //
 // Built once per configuration, immutable afterwards, shared by all workers. Keys that both classes
-// use are kept once and marked with both, so that each distinct key is tried once per token and the
-// rule "the key decides, unless it is shared" (DESIGN §5.4) is a property of the key.
+// use are kept once, so that each distinct key is tried once per token and the rule "the key
+// decides, unless it is shared" (DESIGN §5.4) is a property of the key; RealmKeys makes them.
 
 import Bytes
 import Crypto
@@ -33,17 +33,23 @@ public final class Realm: Sendable {
   let audiences: [[UInt8]]
   let access: ClassRules
   let refresh: ClassRules
-  /// Distinct keys, access keys first.
+  /// Distinct keys, access keys first, and within a class current ones first.
   let keys: [VerificationKey]
+  /// Algorithms that some key has.
+  let algorithmMask: UInt16
+  /// True when some key can only be meant by its `kid`.
+  let hasKeyIdentifiers: Bool
 
   /// Compiles `definition`, or tells everything that is wrong with it.
   public init(_ definition: RealmDefinition) throws(RealmRejection) {
-    var check = RealmCheck(definition)
+    var check = RealmKeys(definition)
     let keys = check.makeKeys()
     let weaknesses = check.faults.filter { $0.isWeakness && definition.admitsWeakSecrets }
     let faults = check.faults.filter { !($0.isWeakness && definition.admitsWeakSecrets) }
     guard faults.isEmpty else { throw RealmRejection(faults: faults) }
     self.keys = keys
+    algorithmMask = keys.reduce(0) { $0 | $1.algorithm.mask }
+    hasKeyIdentifiers = keys.contains { !$0.isUnnamed }
     self.weaknesses = weaknesses
     name = definition.name
     index = definition.index
@@ -73,11 +79,15 @@ public final class Realm: Sendable {
     return Swift.max(access, refresh)
   }
 
-  /// A signer with the first key of a class, nil when the realm has no such class: tools and tests.
+  /// A signer with the first key of a class that can sign and never ends, nil when there is none:
+  /// tools and tests.
   public func makeSigner(for tokenClass: TokenClass) -> TokenSigner? {
     guard tokenClass == .access || hasRefreshClass else { return nil }
-    let key = keys.first { $0.classes.includes(tokenClass) }
-    return key.map { TokenSigner($0.algorithm, secret: $0.secret) }
+    for key in keys where key.signs(tokenClass, at: .max - 1) {
+      let source = TokenKey(key.source, identifier: key.identifiers.first)
+      if let signer = TokenSigner(source, key.algorithm) { return signer }
+    }
+    return nil
   }
 
   /// The only accepted `iss`, nil for any: for signing tokens that this realm takes.
@@ -103,97 +113,5 @@ public final class Realm: Sendable {
       lifetimeSeconds: definition.lifetimeSeconds,
       places: definition.places ?? preset.places(tokenClass),
       requiredType: definition.requiredType.map { Array($0.utf8) })
-  }
-}
-
-/// One walk over a definition that collects faults and makes keys.
-private struct RealmCheck {
-  let definition: RealmDefinition
-  var faults: [RealmFault] = []
-
-  /// A hundred years in seconds: sums with any time a token can say stay far from overflow.
-  static let lifetimeSecondsMaximum: Int64 = 100 * 366 * 86400
-  static let leewaySecondsMaximum: Int64 = 3600
-
-  init(_ definition: RealmDefinition) { self.definition = definition }
-
-  mutating func makeKeys() -> [VerificationKey] {
-    if definition.leewaySeconds < 0 || definition.leewaySeconds > Self.leewaySecondsMaximum {
-      faults.append(RealmFault(kind: .badLeeway, tokenClass: nil))
-    }
-    checkLifetime(definition.access, .access)
-    checkTypes()
-    let access = secret(definition.access, .access)
-    guard let refresh = definition.refresh else {
-      return access.map {
-        [VerificationKey(definition.access.algorithm, secret: $0, classes: .access)]
-      }
-        ?? []
-    }
-    checkLifetime(refresh, .refresh)
-    let own = refresh.secret == nil ? nil : secret(refresh, .refresh)
-    guard let access else { return [] }
-    let hasEqualSecrets = refresh.secret == nil || own?.equals(access) ?? false
-    if definition.preset == .nestDualSecret, hasEqualSecrets {
-      faults.append(RealmFault(kind: .equalSecrets, tokenClass: .refresh))
-    }
-    if hasEqualSecrets, refresh.secret == nil || refresh.algorithm == definition.access.algorithm {
-      return [
-        VerificationKey(
-          definition.access.algorithm, secret: access, classes: [.access, .refresh])
-      ]
-    }
-    var keys = [VerificationKey(definition.access.algorithm, secret: access, classes: .access)]
-    if let own { keys.append(VerificationKey(refresh.algorithm, secret: own, classes: .refresh)) }
-    return keys
-  }
-
-  private mutating func checkLifetime(_ rules: ClassDefinition, _ tokenClass: TokenClass) {
-    guard let lifetime = rules.lifetimeSeconds else { return }
-    if lifetime < 1 || lifetime > Self.lifetimeSecondsMaximum {
-      faults.append(RealmFault(kind: .badLifetime, tokenClass: tokenClass))
-    }
-  }
-
-  /// `type: refresh` is never an access token and `type: access` never a refresh token, in any
-  /// letter case; a class that required such a type would refuse everything.
-  private mutating func checkTypes() {
-    let access = definition.access.requiredType?.lowercased()
-    let refresh = definition.refresh?.requiredType?.lowercased()
-    if access == "refresh" || access == "" {
-      faults.append(RealmFault(kind: .contradictoryType, tokenClass: .access))
-    }
-    if refresh == "access" || refresh == "" || (refresh != nil && refresh == access) {
-      faults.append(RealmFault(kind: .contradictoryType, tokenClass: .refresh))
-    }
-  }
-
-  /// The class's key bytes, nil when there are none; faults are noted.
-  private mutating func secret(_ rules: ClassDefinition, _ tokenClass: TokenClass) -> SecretBytes? {
-    guard let configured = rules.secret else {
-      faults.append(RealmFault(kind: .missingSecret, tokenClass: tokenClass))
-      return nil
-    }
-    let minimum = rules.algorithm.secretBytesMinimum
-    func note(_ kind: RealmFault.Kind) {
-      faults.append(RealmFault(kind: kind, tokenClass: tokenClass))
-    }
-    // A published value is known in every encoding: the text is judged before it is decoded.
-    let text = configured.text.withBytes { SecretStrength.judge($0, minimum: 0) }
-    if text == .knownDefault { note(.knownSecret) }
-    guard let key = configured.text.withBytes({ configured.encoding.decode($0) }) else {
-      note(.undecodableSecret(configured.encoding))
-      return nil
-    }
-    switch key.withBytes({ SecretStrength.judge($0, minimum: minimum) }) {
-    case .empty:
-      note(.emptySecret)
-      return nil
-    case .knownDefault where text != .knownDefault: note(.knownSecret)
-    case .short(let count) where text != .knownDefault:
-      note(.shortSecret(byteCount: count, minimum: minimum))
-    case .knownDefault, .short, .ok: break
-    }
-    return key
   }
 }

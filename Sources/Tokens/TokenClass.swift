@@ -34,17 +34,3 @@ public enum AcceptedClasses: UInt8, Sendable {
     }
   }
 }
-
-/// A set of classes: which ones a key signs for.
-struct ClassSet: OptionSet, Sendable {
-  let rawValue: UInt8
-  static let access = ClassSet(rawValue: 1)
-  static let refresh = ClassSet(rawValue: 2)
-
-  func includes(_ tokenClass: TokenClass) -> Bool {
-    switch tokenClass {
-    case .access: contains(.access)
-    case .refresh: contains(.refresh)
-    }
-  }
-}

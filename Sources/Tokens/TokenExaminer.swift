@@ -5,8 +5,8 @@
 // order, those of the expected class first; the other class's keys are tried too, because a genuine
 // token of the wrong class is a different event (`wrong_token_type`) than a forgery.
 //
-// It owns all its memory: warm, a verification allocates nothing, and its cost is the MAC plus one
-// pass over the payload. One worker.
+// It owns all its memory: warm, a verification with a shared secret allocates nothing, and its cost
+// is the MAC plus one pass over the payload; public keys allocate within OpenSSL. One worker.
 
 import Bytes
 import Crypto
@@ -14,8 +14,9 @@ import JSON
 
 /// The state of a verifier and the steps of a verification.
 struct TokenExaminer: ~Copyable {
-  /// Room for the largest signature of any algorithm, RSA with 8192 bits.
-  private static let signatureBytesMaximum = 1024
+  /// Room for the largest signature of any algorithm, RSA with 8192 bits, and for the decoder, which
+  /// writes in steps of three.
+  private static let signatureBytesMaximum = 1024 + 4
 
   private let tokenBytesMaximum: Int
   private var header = TokenHeader()
@@ -43,7 +44,9 @@ struct TokenExaminer: ~Copyable {
     case .denied(let reason): return .denied(reason)
     }
     let keyIndex: Int
-    switch findKey(token, parts, algorithm, realm, refreshFirst: accepting == .refresh) {
+    let search = findKey(
+      token, parts, algorithm, realm, refreshFirst: accepting == .refresh, nowSeconds)
+    switch search {
     case .found(let index): keyIndex = index
     case .denied(let reason): return .denied(reason)
     }
@@ -68,10 +71,12 @@ struct TokenExaminer: ~Copyable {
         issuedAt: judged.issuedAt, lifetime: judged.lifetime))
   }
 
-  mutating func verifySignature(_ token: Span<UInt8>, realm: Realm) -> DenialReason? {
+  mutating func verifySignature(
+    _ token: Span<UInt8>, realm: Realm, nowSeconds: Int64
+  ) -> DenialReason? {
     hasAccepted = false
     guard token.count <= tokenBytesMaximum else { return .tooLarge }
-    guard let parts = CompactToken(token) else { return .malformed }
+    guard let parts = CompactToken(token, allowsEmptyPayload: true) else { return .malformed }
     let algorithm: TokenAlgorithm
     switch header.judge(token.slice(parts.header)) {
     case .algorithm(let known): algorithm = known
@@ -79,7 +84,7 @@ struct TokenExaminer: ~Copyable {
     }
     var decoded = ByteBuffer(capacity: tokenBytesMaximum + 4)
     guard Base64URL.decode(token.slice(parts.payload), into: &decoded) else { return .malformed }
-    switch findKey(token, parts, algorithm, realm, refreshFirst: false) {
+    switch findKey(token, parts, algorithm, realm, refreshFirst: false, nowSeconds) {
     case .found: return nil
     case .denied(let reason): return reason
     }
@@ -93,31 +98,32 @@ struct TokenExaminer: ~Copyable {
   }
 
   /// The key that made the signature. Only keys of the header's algorithm are tried, so that the
-  /// token can't choose how a key is used (CVE-2015-9235).
+  /// token can't choose how a key is used (CVE-2015-9235); of those only the ones that its `kid` may
+  /// mean, and none whose end has passed.
   private mutating func findKey(
     _ token: Span<UInt8>, _ parts: CompactToken, _ algorithm: TokenAlgorithm, _ realm: Realm,
-    refreshFirst: Bool
+    refreshFirst: Bool, _ nowSeconds: Int64
   ) -> KeySearch {
-    let keyCount = realm.keys.count
-    var hasAlgorithm = false
-    for index in 0..<keyCount where realm.keys[index].algorithm == algorithm {
-      hasAlgorithm = true
-    }
-    guard hasAlgorithm else { return .denied(.unsupportedAlgorithm) }
+    guard realm.algorithmMask & algorithm.mask != 0 else { return .denied(.unsupportedAlgorithm) }
     signature.clear()
     guard Base64URL.decode(token.slice(from: parts.signatureStart), into: &signature) else {
       return .denied(.malformed)
     }
     let message = token.slice(parts.signingInput)
+    let isSelective = realm.hasKeyIdentifiers && header.hasKeyIdentifier
+    let keyCount = realm.keys.count
+    var wasTried = !isSelective
     for step in 0..<keyCount {
       let index = refreshFirst ? keyCount - 1 - step : step
-      if realm.keys[index].algorithm == algorithm,
-        realm.keys[index].verifies(signature.readable, over: message)
-      {
-        return .found(index)
+      let key = realm.keys[index]
+      guard key.algorithm == algorithm, nowSeconds < key.end else { continue }
+      if isSelective {
+        guard header.names(key) else { continue }
+        wasTried = true
       }
+      if key.verifies(signature.readable, over: message) { return .found(index) }
     }
-    return .denied(.badSignature)
+    return .denied(wasTried ? .badSignature : .unknownKey)
   }
 
   // MARK: The last accepted token

@@ -2,8 +2,8 @@
 // anything that we don't do.
 //
 // The header is the attacker's: nothing in it selects a key's type, loads a key (`jwk`, `jku`,
-// `x5u` are never looked at) or switches a check off. `typ` is not judged, because libraries
-// disagree on it.
+// `x5u` are never looked at) or switches a check off. `kid` only narrows the realm's own keys.
+// `typ` is not judged, because libraries disagree on it.
 //
 // Nearly all tokens of a backend carry the same header bytes, so the last accepted segment is
 // remembered and compared instead of decoded and parsed again. One worker.
@@ -28,22 +28,41 @@ struct TokenHeader: ~Copyable {
   private let document = JSONDocument(depthMaximum: depthMaximum, nodeMaximum: nodeMaximum)
   private var remembered = ByteBuffer(capacity: 256)
   private var rememberedAlgorithm = TokenAlgorithm.hs256
+  /// The `kid` of the last judged header and of the remembered one.
+  private var identifier = KeyIdentifier()
+  private var rememberedIdentifier = KeyIdentifier()
+  private var isLastRemembered = false
 
   /// Judges a base64url segment.
   mutating func judge(_ segment: Span<UInt8>) -> HeaderJudgement {
-    if isRemembered(segment) { return .algorithm(rememberedAlgorithm) }
+    isLastRemembered = isRemembered(segment)
+    if isLastRemembered { return .algorithm(rememberedAlgorithm) }
+    identifier.clear()
     guard segment.count <= Self.segmentBytesMaximum else { return .denied(.malformed) }
     decoded.clear()
     guard Base64URL.decode(segment, into: &decoded) else { return .denied(.malformed) }
-    return Self.judge(decoded.readable, document)
+    return Self.judge(decoded, document, &identifier)
+  }
+
+  /// True when the header that was judged last has a `kid`.
+  var hasKeyIdentifier: Bool {
+    isLastRemembered ? rememberedIdentifier.isPresent : identifier.isPresent
+  }
+
+  /// True when the `kid` of the header that was judged last may mean `key`.
+  func names(_ key: VerificationKey) -> Bool {
+    isLastRemembered
+      ? key.isNamed(rememberedIdentifier.bytes.readable) : key.isNamed(identifier.bytes.readable)
   }
 
   /// Remembers the segment of a token that was accepted; one that doesn't fit isn't.
   mutating func remember(_ segment: Span<UInt8>, _ algorithm: TokenAlgorithm) {
-    if isRemembered(segment) { return }
+    if isLastRemembered { return }
     remembered.clear()
     remembered.append(segment)
     rememberedAlgorithm = algorithm
+    swap(&identifier, &rememberedIdentifier)
+    isLastRemembered = true
   }
 
   private func isRemembered(_ segment: Span<UInt8>) -> Bool {
@@ -51,8 +70,9 @@ struct TokenHeader: ~Copyable {
   }
 
   private static func judge(
-    _ text: Span<UInt8>, _ document: JSONDocument
+    _ decoded: borrowing ByteBuffer, _ document: JSONDocument, _ identifier: inout KeyIdentifier
   ) -> HeaderJudgement {
+    let text = decoded.readable
     guard document.parse(text) == .valid, document.kind(0) == .object, !document.containsNUL else {
       return .denied(.malformed)
     }
@@ -66,8 +86,11 @@ struct TokenHeader: ~Copyable {
     if let row = document.member("b64", of: 0, in: text), document.kind(row) != .yes {
       return .denied(.malformed)
     }
-    if let row = document.member("kid", of: 0, in: text), document.kind(row) != .string {
-      return .denied(.malformed)
+    if let row = document.member("kid", of: 0, in: text) {
+      guard document.append(string: row, in: text, to: &identifier.bytes) else {
+        return .denied(.malformed)
+      }
+      identifier.isPresent = true
     }
     guard let row = document.member("alg", of: 0, in: text), document.kind(row) == .string else {
       return .denied(.malformed)
@@ -77,5 +100,17 @@ struct TokenHeader: ~Copyable {
     guard !document.isEscaped(row), let algorithm = TokenAlgorithm(text.slice(document.range(row)))
     else { return .denied(.unsupportedAlgorithm) }
     return .algorithm(algorithm)
+  }
+}
+
+/// A header's `kid`.
+struct KeyIdentifier: ~Copyable {
+  /// What it says. A header's bytes are three quarters of its letters, so any `kid` fits.
+  var bytes = ByteBuffer(capacity: TokenHeader.segmentBytesMaximum)
+  var isPresent = false
+
+  mutating func clear() {
+    bytes.clear()
+    isPresent = false
   }
 }

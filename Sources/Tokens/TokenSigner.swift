@@ -2,35 +2,68 @@
 
 import Bytes
 import Crypto
+import JSON
 
-/// Signs compact JWS tokens with one secret.
+/// Signs compact JWS tokens with one key.
 public struct TokenSigner: Sendable {
-  private let algorithm: TokenAlgorithm
-  private let key: HMACKey
-
-  /// Makes a signer.
-  public init(_ algorithm: TokenAlgorithm = .hs256, secret: SecretBytes) {
-    self.algorithm = algorithm
-    key = HMACKey(algorithm.macAlgorithm, secret: secret)
+  private enum Key: Sendable {
+    case mac(HMACKey)
+    case signature(PrivateKey, SignatureScheme)
   }
 
-  /// The token for `payload` (a JSON object's text), with the header `{"alg":…,"typ":"JWT"}`.
+  /// The algorithm that its tokens name.
+  public let algorithm: TokenAlgorithm
+  private let key: Key
+  /// The `kid` that its tokens name.
+  private let identifier: [UInt8]?
+
+  /// Makes a signer with a shared secret; `algorithm` must be one of HS256, HS384, HS512.
+  public init(_ algorithm: TokenAlgorithm = .hs256, secret: SecretBytes) {
+    guard let signer = TokenSigner(TokenKey(.secret(secret)), algorithm) else {
+      preconditionFailure("a secret signs with HS256, HS384 or HS512")
+    }
+    self = signer
+  }
+
+  /// Makes a signer with a key from a file; nil when it has no private half or doesn't fit the
+  /// algorithm.
+  public init?(_ key: TokenKey, _ algorithm: TokenAlgorithm) {
+    switch (key.material, algorithm.method) {
+    case (.secret(let secret), .mac(let hash)): self.key = .mac(HMACKey(hash, secret: secret))
+    case (.privateKey(let half), .signature(let scheme)) where scheme.fits(half.kind):
+      self.key = .signature(half, scheme)
+    default: return nil
+    }
+    self.algorithm = algorithm
+    identifier = key.identifier
+  }
+
+  /// The token for `payload` (a JSON object's text), with the header `{"alg":…,"typ":"JWT"}`, and
+  /// `kid` where the key has one.
   public func sign(payload: String) -> String {
-    sign(header: "{\"alg\":\"\(algorithm.name)\",\"typ\":\"JWT\"}", payload: payload)
+    let name = identifier.map { ",\"kid\":" + JSONText.quoted(String(lossy: $0.span)) } ?? ""
+    return sign(
+      header: "{\"alg\":\"\(algorithm.name)\",\"typ\":\"JWT\"\(name)}", payload: payload)
   }
 
   /// The token for a header and payload taken as they are, well-formed or not: a forge for tests.
   public func sign(header: String, payload: String) -> String {
     let header = Array(header.utf8)
     let payload = Array(payload.utf8)
-    var token = ByteBuffer(capacity: (header.count + payload.count) / 3 * 4 + 256)
+    // The longest signature has 1024 bytes.
+    var token = ByteBuffer(capacity: (header.count + payload.count) / 3 * 4 + 2048)
     Base64URL.encode(header.span, into: &token)
     token.append(UInt8(ascii: "."))
     Base64URL.encode(payload.span, into: &token)
-    var tag = ByteBuffer(capacity: 64)
-    key.append(tagOf: token.readable, to: &tag)
+    var signature = ByteBuffer(capacity: 1024)
+    switch key {
+    case .mac(let key): key.append(tagOf: token.readable, to: &signature)
+    case .signature(let key, let scheme):
+      let isMade = key.append(signatureOf: token.readable, with: scheme, to: &signature)
+      precondition(isMade, "the key passed a signature when it was read")
+    }
     token.append(UInt8(ascii: "."))
-    Base64URL.encode(tag.readable, into: &token)
+    Base64URL.encode(signature.readable, into: &token)
     return String(lossy: token.readable)
   }
 }

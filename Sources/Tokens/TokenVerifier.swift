@@ -27,8 +27,10 @@ public final class TokenVerifier {
 
   /// Checks form, header and signature only, whatever the payload holds; nil when they hold. For
   /// tools: no route may rest on it.
-  public func verifySignature(_ token: Span<UInt8>, realm: Realm) -> DenialReason? {
-    examiner.verifySignature(token, realm: realm)
+  public func verifySignature(
+    _ token: Span<UInt8>, realm: Realm, nowSeconds: Int64
+  ) -> DenialReason? {
+    examiner.verifySignature(token, realm: realm, nowSeconds: nowSeconds)
   }
 
   /// Keyed hash of the last accepted token's id; of nothing when none was accepted.

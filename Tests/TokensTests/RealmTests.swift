@@ -76,7 +76,7 @@ import Tokens
   }
 
   @Test func needsLongerSecretsForLongerHashes() {
-    let found = faults { $0.access.algorithm = .hs512 }
+    let found = faults { $0.access.algorithms = [.hs512] }
     #expect(found.map(\.kind) == [.shortSecret(byteCount: 40, minimum: 64)])
   }
 
@@ -174,7 +174,7 @@ import Tokens
     let secret = String(repeating: "0123456789", count: 7)
     for (algorithm, name) in [(TokenAlgorithm.hs384, "HS384"), (.hs512, "HS512")] {
       let realm = try TokenForge.realm(access: secret, refresh: nil) {
-        $0.access.algorithm = algorithm
+        $0.access.algorithms = [algorithm]
       }
       let verifier = TokenVerifier()
       let good = TokenForge.sign(
@@ -189,7 +189,7 @@ import Tokens
 
   @Test func aKeyOnlyServesItsOwnAlgorithm() throws {
     let long = String(repeating: "0123456789", count: 7)
-    let realm = try TokenForge.realm(refresh: long) { $0.refresh?.algorithm = .hs512 }
+    let realm = try TokenForge.realm(refresh: long) { $0.refresh?.algorithms = [.hs512] }
     let verifier = TokenVerifier()
     let payload = "{\"exp\":1700000900}"
     let genuine = TokenForge.sign(
@@ -207,7 +207,7 @@ import Tokens
     let realm = try TokenForge.realm()
     func check(_ token: String) -> DenialReason? {
       let bytes = Array(token.utf8)
-      return TokenVerifier().verifySignature(bytes.span, realm: realm)
+      return TokenVerifier().verifySignature(bytes.span, realm: realm, nowSeconds: TokenForge.now)
     }
     #expect(check(TokenForge.sign("no JSON at all")) == nil)
     #expect(check(TokenForge.sign("{\"exp\":1}", secret: TokenForge.refreshSecret)) == nil)

@@ -13,15 +13,30 @@ import Tokens
 private struct RealmPlaces {
   let directive: Directive
 
-  /// Where a fault of a class's setting is to be shown.
-  func span(_ setting: String, of tokenClass: TokenClass?) -> SourceSpan {
-    guard let tokenClass else {
-      return directive.body.first(named: setting)?.span ?? directive.span
+  /// Where a fault is to be shown.
+  func span(of fault: RealmFault) -> SourceSpan {
+    guard let tokenClass = fault.tokenClass else {
+      return directive.body.first(named: fault.setting)?.span ?? directive.span
     }
     guard let block = directive.body.first(named: "\(tokenClass.name)") else {
       return directive.span
     }
-    return block.body.first(named: setting)?.arguments.first?.span ?? block.span
+    if let place = place(of: fault, in: block.body) {
+      return place.arguments.first?.span ?? place.span
+    }
+    return block.span
+  }
+
+  private func place(of fault: RealmFault, in body: [Directive]) -> Directive? {
+    // Where algorithms are said, they are what doesn't fit.
+    if fault.setting == "algorithms" { return body.first(named: "algorithms") }
+    switch fault.source {
+    case .secret:
+      return body.first(named: fault.setting)
+        ?? (fault.setting == "secret" ? body.first(named: "secret_file") : nil)
+    case .previous(let index): return body.all(named: "previous").dropFirst(index).first
+    case .keyFile(let index): return KeyDirectives.files(in: body).dropFirst(index).first
+    }
   }
 }
 
@@ -78,14 +93,12 @@ extension Compiler {
         realms.append(realm)
         for fault in realm.weaknesses {
           let message = "realm \(definition.name): \(fault.message)"
-          log.warning(
-            message, at: places.span(fault.setting, of: fault.tokenClass), hint: fault.hint)
+          log.warning(message, at: places.span(of: fault), hint: fault.hint)
           settings.warnings.append(message)
         }
       } catch {
         for fault in error.faults {
-          log.error(
-            fault.message, at: places.span(fault.setting, of: fault.tokenClass), hint: fault.hint)
+          log.error(fault.message, at: places.span(of: fault), hint: fault.hint)
         }
       }
     }
@@ -96,14 +109,7 @@ extension Compiler {
   private func tokenClass(_ directive: Directive) -> ClassDefinition {
     var definition = ClassDefinition()
     let body = directive.body
-    var encoding = SecretEncoding.raw
-    if let argument = argument("encoding", of: body) {
-      let choices = SecretEncoding.allCases.map { ($0.rawValue, $0) }
-      encoding = argument.word(log, choices) ?? .raw
-    }
-    if let argument = argument("secret", of: body), argument.isUsable {
-      definition.secret = SecretDefinition(SecretBytes(argument.bytes.span), encoding: encoding)
-    }
+    keys(of: body, into: &definition)
     if let argument = argument("lifetime", of: body),
       let value = argument.duration(log, in: 1000...ConfigValue.durationMaximum)
     {

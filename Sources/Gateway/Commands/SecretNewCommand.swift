@@ -72,7 +72,7 @@ enum SecretNewCommand {
   private static func configuredNames(_ path: String) -> [String] {
     let directives = ConfigLoader.load(path: path, source: .system, log: DiagnosticLog()) ?? []
     var names: [String] = []
-    for setting in SecretSetting.all(in: directives) {
+    for setting in SecretSetting.all(in: directives) where !setting.isPrevious {
       for name in setting.argument.variables where !names.contains(name) { names.append(name) }
     }
     return names
@@ -95,30 +95,34 @@ enum SecretNewCommand {
   }
 }
 
-/// A `secret` line of a configuration.
+/// A `secret` or `previous` line of a configuration.
 struct SecretSetting {
   let realm: String
   let tokenClass: String
   let encoding: SecretEncoding
   let argument: Argument
+  /// True for a secret that another one replaced.
+  let isPrevious: Bool
 
   /// What to call it.
-  var label: String { "realm \(realm), \(tokenClass) secret" }
+  var label: String { "realm \(realm), \(isPrevious ? "previous " : "")\(tokenClass) secret" }
 
   /// All of them, in the order of the configuration.
   static func all(in directives: [Directive]) -> [SecretSetting] {
     var settings: [SecretSetting] = []
     for realm in directives.all(named: "realm") {
       for name in ["access", "refresh"] {
-        guard let block = realm.body.first(named: name),
-          let argument = block.body.first(named: "secret")?.arguments.first
-        else { continue }
+        guard let block = realm.body.first(named: name) else { continue }
         let encoding = block.body.first(named: "encoding")?.arguments.first
-        settings.append(
-          SecretSetting(
-            realm: realm.arguments.first?.text ?? "", tokenClass: name,
-            encoding: encoding.flatMap { SecretEncoding(rawValue: $0.text) } ?? .raw,
-            argument: argument))
+        for directive in block.body where directive.name == "secret" || directive.name == "previous"
+        {
+          guard let argument = directive.arguments.first else { continue }
+          settings.append(
+            SecretSetting(
+              realm: realm.arguments.first?.text ?? "", tokenClass: name,
+              encoding: encoding.flatMap { SecretEncoding(rawValue: $0.text) } ?? .raw,
+              argument: argument, isPrevious: directive.name == "previous"))
+        }
       }
     }
     return settings

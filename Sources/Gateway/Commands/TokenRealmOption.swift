@@ -1,5 +1,5 @@
-// Whose keys `token verify` and `token sign` work with: a realm of the configuration, or a secret
-// from a file without any configuration.
+// Whose keys `token verify` and `token sign` work with: a realm of the configuration, or a secret, a
+// key or a key set from a file without any configuration.
 
 import Assembly
 import Bytes
@@ -9,28 +9,40 @@ import Tokens
 
 /// A realm for a tool.
 enum TokenRealmOption {
-  static let valued = ["-c", "--secret-file", "--encoding", "--alg", "--issuer", "--audience"]
+  static let valued = [
+    "-c", "--secret-file", "--key", "--jwks", "--encoding", "--alg", "--issuer", "--audience",
+  ]
   static let help = """
       -c FILE             the configuration (gateway.conf)
       --secret-file FILE  no configuration: the secret is in this file (one line end is dropped)
+      --key FILE          no configuration: a key (PEM, certificate or JWK) is in this file
+      --jwks FILE         no configuration: a JWK set is in this file
       --encoding E        with --secret-file: raw (as the backends take it), base64, base64url, hex
-      --alg ALG           with --secret-file: HS256, HS384 or HS512 (HS256)
-      --issuer TEXT       with --secret-file: the token's iss
-      --audience TEXT     with --secret-file: the token's aud; may be given several times
+      --alg ALG           with these files: the algorithm, where the key does not say it
+                          (HS256 for a secret; an RSA key needs RS256, PS256, ...)
+      --issuer TEXT       with these files: the token's iss
+      --audience TEXT     with these files: the token's aud; may be given several times
     """
-  private static let secretBytesMaximum = 64 << 10
+  private static let files = ["--secret-file", "--key", "--jwks"]
 
   /// The realm that the words mean; nil after a report of what is wrong with it.
-  static func load(_ words: CommandWords, name: String?) throws(UsageMistake) -> Realm? {
-    if let path = try words.one("--secret-file") {
+  static func load(
+    _ words: CommandWords, name: String?, for purpose: KeyFile.Purpose
+  ) throws(UsageMistake) -> Realm? {
+    let given = files.filter { !words.all($0).isEmpty }
+    if given.count > 1 {
+      throw UsageMistake(message: "say one of \(given.joined(separator: ", "))")
+    }
+    if let option = given.first, let path = try words.one(option) {
       guard name == nil else {
-        throw UsageMistake(message: "--secret-file is used without a realm's name")
+        throw UsageMistake(message: "\(option) is used without a realm's name")
       }
-      return try realm(words, secretFile: path)
+      return try realm(words, option, path, purpose)
     }
     for option in ["--encoding", "--alg", "--issuer", "--audience"] where !words.all(option).isEmpty
     {
-      throw UsageMistake(message: "\(option) belongs to --secret-file; a realm has its own")
+      throw UsageMistake(
+        message: "\(option) belongs to \(files.joined(separator: ", ")); a realm has its own")
     }
     guard let configuration = ConfigurationOption.load(try ConfigurationOption.path(words)) else {
       return nil
@@ -54,42 +66,86 @@ enum TokenRealmOption {
     return realm
   }
 
+  // MARK: Files
+
   private static func realm(
-    _ words: CommandWords, secretFile path: String
+    _ words: CommandWords, _ option: String, _ path: String, _ purpose: KeyFile.Purpose
   ) throws(UsageMistake) -> Realm? {
     var definition = RealmDefinition(name: path, index: 0)
-    let encodingName = try words.one("--encoding") ?? "raw"
-    guard let encoding = SecretEncoding(rawValue: encodingName) else {
-      throw UsageMistake(message: "--encoding is one of raw, base64, base64url, hex")
-    }
-    let algorithmName = Array((try words.one("--alg") ?? "HS256").utf8)
-    guard let algorithm = TokenAlgorithm(algorithmName.span) else {
-      throw UsageMistake(message: "--alg is one of HS256, HS384, HS512")
-    }
     definition.issuer = try words.one("--issuer")
     definition.audiences = words.all("--audience")
     // A tool may look at tokens of any secret; what is weak about it is said.
     definition.admitsWeakSecrets = true
-    definition.access.algorithm = algorithm
     definition.refresh = ClassDefinition()
-    do throws(SystemError) {
-      var bytes = try Files.read(path, bytesMaximum: secretBytesMaximum)
-      if bytes.last == UInt8(ascii: "\n") {
-        bytes.removeLast()
-        if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
-        Output.explain("note: the line end of \(path) is not part of the secret\n")
+    let algorithm = try algorithm(words, isForSecret: option == "--secret-file")
+    definition.access.algorithms = algorithm.map { [$0] }
+    if option == "--secret-file" {
+      let encodingName = try words.one("--encoding") ?? "raw"
+      guard let encoding = SecretEncoding(rawValue: encodingName) else {
+        throw UsageMistake(message: "--encoding is one of raw, base64, base64url, hex")
       }
-      definition.access.secret = SecretDefinition(SecretBytes(bytes.span), encoding: encoding)
-    } catch {
-      Output.complaint("\(path): \(error.reason)")
-      return nil
+      guard let secret = secret(path) else { return nil }
+      definition.access.secret = SecretDefinition(secret, encoding: encoding)
+    } else {
+      guard words.all("--encoding").isEmpty else {
+        throw UsageMistake(message: "--encoding belongs to --secret-file")
+      }
+      guard let file = keyFile(path, purpose) else { return nil }
+      definition.access.keyFiles = [file]
     }
     do throws(RealmRejection) {
       let realm = try Realm(definition)
       for fault in realm.weaknesses { Output.explain("warning: \(path): \(fault.message)\n") }
       return realm
     } catch {
-      for fault in error.faults { Output.complaint("\(path): \(fault.message)") }
+      for fault in error.faults {
+        Output.complaint("\(path): \(fault.message)")
+        if fault.kind == .unknownAlgorithm { Output.explain("say it with --alg\n") }
+      }
+      return nil
+    }
+  }
+
+  private static func algorithm(
+    _ words: CommandWords, isForSecret: Bool
+  ) throws(UsageMistake) -> TokenAlgorithm? {
+    guard let name = try words.one("--alg") else { return nil }
+    guard let algorithm = TokenAlgorithm(Array(name.utf8).span) else {
+      throw UsageMistake(message: "--alg is one of \(TokenAlgorithm.allNames)")
+    }
+    if isForSecret, !algorithm.isSymmetric {
+      throw UsageMistake(message: "--alg is one of HS256, HS384, HS512 with --secret-file")
+    }
+    return algorithm
+  }
+
+  /// The bytes of a secret's file without one line end, as `secret_file` reads it.
+  private static func secret(_ path: String) -> SecretBytes? {
+    guard var bytes = read(path, SecretFile.bytesMaximum) else { return nil }
+    if SecretFile.dropLineEnd(&bytes) {
+      Output.explain("note: the line end of \(path) is not part of the secret\n")
+    }
+    return SecretBytes(bytes.span)
+  }
+
+  private static func keyFile(_ path: String, _ purpose: KeyFile.Purpose) -> KeyFile? {
+    guard let bytes = read(path, KeyFile.bytesMaximum) else { return nil }
+    do throws(KeyFileFault) {
+      let file = try KeyFile(bytes.span, for: purpose)
+      for note in file.notes { Output.explain("note: \(path): \(note)\n") }
+      return file
+    } catch {
+      Output.complaint("\(path) \(error.message)")
+      if let hint = error.hint { Output.explain("\(hint)\n") }
+      return nil
+    }
+  }
+
+  private static func read(_ path: String, _ bytesMaximum: Int) -> [UInt8]? {
+    do throws(SystemError) {
+      return try Files.read(path, bytesMaximum: bytesMaximum)
+    } catch {
+      Output.complaint("\(path): \(error.reason)")
       return nil
     }
   }

@@ -11,7 +11,7 @@ enum TokenSignCommand {
   static let help = """
     usage: gateway token sign [REALM] [OPTIONS]
 
-    Prints a token signed with the realm's secret: with iat, exp, jti and type, and the realm's
+    Prints a token signed with the realm's secret or key: with iat, exp, jti and type, and the realm's
     issuer and audience.
 
       --sub TEXT          the subject
@@ -40,12 +40,17 @@ enum TokenSignCommand {
       }
       let claims = try words.all("--claim").map { (text) throws(UsageMistake) in try claim(text) }
       let life = try words.one("--expires").map { (text) throws(UsageMistake) in try seconds(text) }
-      guard let realm = try TokenRealmOption.load(words, name: words.operands.first) else {
+      let name = words.operands.first
+      guard let realm = try TokenRealmOption.load(words, name: name, for: .signing) else {
         return ExitCode.refused
       }
       let tokenClass = words.has("--refresh") ? TokenClass.refresh : .access
       guard let signer = realm.makeSigner(for: tokenClass) else {
-        Output.complaint("realm \(realm.name) has no refresh tokens")
+        let isThere = tokenClass == .access || realm.hasRefreshClass
+        Output.complaint(
+          isThere
+            ? "realm \(realm.name) has no secret or private key to sign with; see --key"
+            : "realm \(realm.name) has no refresh tokens")
         return ExitCode.refused
       }
       var payload = ClaimWriter()

@@ -31,18 +31,18 @@ enum TokenVerifyCommand {
       let classes = try classes(words)
       let name = words.operands.count == 2 ? words.operands[0] : nil
       let token = Array(try TokenWord.read(words.operands.last ?? "").utf8)
-      guard let realm = try TokenRealmOption.load(words, name: name) else {
+      guard let realm = try TokenRealmOption.load(words, name: name, for: .verifying) else {
         return ExitCode.refused
       }
+      let verifier = TokenVerifier()
+      let now = Clock.realtimeMilliseconds() / 1000
       if words.has("--signature-only") {
-        if let reason = TokenVerifier().verifySignature(token.span, realm: realm) {
+        if let reason = verifier.verifySignature(token.span, realm: realm, nowSeconds: now) {
           return refuse(reason)
         }
         Output.answer("the signature is good; claims were not looked at\n")
         return ExitCode.done
       }
-      let verifier = TokenVerifier()
-      let now = Clock.realtimeMilliseconds() / 1000
       switch verifier.verify(token.span, realm: realm, accepting: classes, nowSeconds: now) {
       case .denied(let reason): return refuse(reason)
       case .accepted(let facts):

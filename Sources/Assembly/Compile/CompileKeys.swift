@@ -1,0 +1,125 @@
+// The keys of `access { }` and `refresh { }`: secrets, secrets that were, and key files.
+//
+// Files are read here, once, and judged by Tokens; what is wrong with one is told at its directive,
+// without a byte of it. A secret's line end is dropped and said, because a backend that reads the
+// same file may keep it.
+
+import Bytes
+import Config
+import Crypto
+import Tokens
+
+/// The directives that name key files.
+enum KeyDirectives {
+  /// In their order, which is that of `ClassDefinition.keyFiles`.
+  static func files(in body: [Directive]) -> [Directive] {
+    body.filter { $0.name == "key" || $0.name == "jwks" }
+  }
+}
+
+extension Compiler {
+  /// Fills in what a class's block says about its keys.
+  func keys(of body: [Directive], into definition: inout ClassDefinition) {
+    var encoding = SecretEncoding.raw
+    if let argument = argument("encoding", of: body) {
+      let choices = SecretEncoding.allCases.map { ($0.rawValue, $0) }
+      encoding = argument.word(log, choices) ?? .raw
+    }
+    if let argument = argument("secret", of: body), argument.isUsable {
+      definition.secret = SecretDefinition(SecretBytes(argument.bytes.span), encoding: encoding)
+    }
+    if let argument = argument("secret_file", of: body) {
+      if body.first(named: "secret") != nil {
+        log.error(
+          "there is a secret already", at: argument.span, hint: "say either secret or secret_file")
+      } else if let secret = secretFile(argument) {
+        definition.secret = SecretDefinition(secret, encoding: encoding)
+      }
+    }
+    definition.previousSecrets = body.all(named: "previous").compactMap { previous($0, encoding) }
+    definition.keyFiles = KeyDirectives.files(in: body).compactMap(keyFile)
+    if let directive = body.first(named: "algorithms") {
+      definition.algorithms = algorithms(directive)
+    }
+  }
+
+  /// `previous TEXT until DAY`.
+  private func previous(_ directive: Directive, _ encoding: SecretEncoding) -> PreviousSecret? {
+    guard directive.arguments.count == 3 else { return nil }
+    let (text, until, day) = (
+      directive.arguments[0], directive.arguments[1], directive.arguments[2]
+    )
+    guard until.isUsable, until.text == "until" else {
+      log.error(
+        "a previous secret needs its end", at: until.span,
+        hint: "write previous ${OLD_SECRET} until 2026-11-30;")
+      return nil
+    }
+    guard let end = day.endOfDay(log), text.isUsable else { return nil }
+    let secret = SecretDefinition(SecretBytes(text.bytes.span), encoding: encoding)
+    return PreviousSecret(secret, endSeconds: end)
+  }
+
+  private func algorithms(_ directive: Directive) -> [TokenAlgorithm] {
+    let choices = TokenAlgorithm.allCases.map { ("\($0.name)", $0) }
+    var algorithms: [TokenAlgorithm] = []
+    for argument in directive.arguments {
+      guard let algorithm = argument.word(log, choices) else { continue }
+      if algorithms.contains(algorithm) {
+        log.error("\(argument.quotedForMessage) is said twice", at: argument.span, hint: nil)
+      }
+      algorithms.append(algorithm)
+    }
+    return algorithms
+  }
+
+  // MARK: Files
+
+  private func secretFile(_ argument: Argument) -> SecretBytes? {
+    guard var bytes = contents(argument, atMost: SecretFile.bytesMaximum, "a secret") else {
+      return nil
+    }
+    if SecretFile.dropLineEnd(&bytes) {
+      log.warning(
+        "the line end of \(argument.text) is not part of the secret", at: argument.span,
+        hint: "a backend must drop it too")
+    }
+    return SecretBytes(bytes.span)
+  }
+
+  private func keyFile(_ directive: Directive) -> KeyFile? {
+    guard let argument = directive.arguments.first, argument.isUsable else { return nil }
+    if argument.text.holds("://") {
+      return argument.refuse(log, "is a URL, and a file is needed", nil)
+    }
+    guard let bytes = contents(argument, atMost: KeyFile.bytesMaximum, "a key file") else {
+      return nil
+    }
+    do throws(KeyFileFault) {
+      let file = try KeyFile(bytes.span, for: .verifying)
+      if directive.name == "key", file.keys.count > 1 {
+        return argument.refuse(log, "holds several keys", "write jwks for a set")
+      }
+      for note in file.notes { log.warning("skipped: \(note)", at: argument.span, hint: nil) }
+      if file.holdsPrivateKey {
+        log.warning(
+          "\(argument.quotedForMessage) holds a private key", at: argument.span,
+          hint: "the public half is enough here, and can't be stolen")
+      }
+      return file
+    } catch {
+      return argument.refuse(log, error.message, error.hint)
+    }
+  }
+
+  private func contents(_ argument: Argument, atMost count: Int, _ what: String) -> [UInt8]? {
+    guard let path = path(argument) else { return nil }
+    switch source.readFile(path, count) {
+    case .bytes(let read): return read
+    case .missing: return argument.refuse(log, "is not there", nil)
+    case .tooLarge:
+      return argument.refuse(log, "is too large for \(what)", "at most \(count) bytes")
+    case .failed(let reason): return argument.refuse(log, "can't be read: \(reason)", nil)
+    }
+  }
+}
