@@ -60,7 +60,8 @@ let package = Package(
     .executableTarget(
       name: "Fuzz",
       dependencies: [
-        "Assembly", "Policy", "Redis", "Tokens", "HTTPWire", "Config", "Crypto", "Bytes",
+        "Assembly", "Proxy", "Policy", "Redis", "Tokens", "HTTPWire", "Config", "Crypto",
+        "EventLoop", "Bytes",
       ],
       path: "Targets",
       swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])],

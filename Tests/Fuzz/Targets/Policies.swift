@@ -7,8 +7,10 @@ import Assembly
 import Bytes
 import Config
 import Crypto
+import EventLoop
 import HTTPWire
 import Policy
+import Proxy
 import Tokens
 
 private let secrets = [
@@ -17,6 +19,7 @@ private let secrets = [
 
 private let text = """
   listen 127.0.0.1:8080;
+  trusted_proxies 127.0.0.0/8 10.0.0.0/8 2001:db8::/32;
   realm main {
       preset nest-dual-secret;
       access { secret ${A}; token header Authorization Bearer; token header X-Access; }
@@ -36,6 +39,10 @@ private let text = """
       route /public { auth optional; }
       route /admin/users { }
       route /host { host example.com *.example.org; }
+      route /moved { auth none; redirect 308 https://$host$request_uri; }
+      route /text { respond 418 "no coffee"; }
+      route /healthz { auth none; respond health; }
+      route /inside { auth none; deny 10.1.0.0/16; allow 10.0.0.0/8 ::1; }
   }
   group /flask { upstream a; realm main; strip_prefix on;
       route / { } route GET /health { auth none; cors off; }
@@ -48,6 +55,7 @@ private final class World {
   let gatekeeper: Gatekeeper
   let head = RequestHead()
   let request = RequestPolicy()
+  let claims = ForwardedClaims()
   let access: [UInt8]
   let refresh: [UInt8]
 
@@ -79,7 +87,9 @@ private final class World {
       return
     }
     let now = PolicyTime(monotonicNanoseconds: 1, epochSeconds: 1_700_000_000)
-    let peer = PeerAddress(high: 0, low: 0xffff_7f00_0001, listener: 0)
+    let socket = PeerAddress(high: 0, low: 0xffff_7f00_0001, listener: 0)
+    claims.read(head, bytes: span, peer: socket, set: set)
+    let peer = claims.client
     var action = gatekeeper.headReceived(
       request, head: head, bytes: span, peer: peer, now: now, set: set)
     if action == .needBodyField {
@@ -110,8 +120,26 @@ private final class World {
       request.appendLine(field, bytes: bytes, to: &out)
     }
     request.appendIdentity(to: &out)
+    let ours = SocketAddress(ipv4: 0x7f00_0001, port: 1)
+    let facts = ForwardedFacts(head, peer: ours, claims: claims, strippedBytes: 0)
+    var forwarded = ByteBuffer(capacity: 64 << 10)
+    ForwardedFields.append(facts, bytes: bytes, withForwarded: true, to: &forwarded)
+    checkLines(forwarded)
     request.appendCORS(set: set, bytes: bytes, to: &out)
     check(!out.overflowed, "more forwarded than came in")
+  }
+
+  /// Five fields at most, each on one line, whatever the claims were.
+  private func checkLines(_ fields: borrowing ByteBuffer) {
+    let lines = fields.readable.copied.split(separator: 10, omittingEmptySubsequences: false)
+    check(lines.count <= 6 && lines.last?.isEmpty == true, "forwarded fields of other lines")
+    for line in lines.dropLast() {
+      check(
+        line.last == 13 && line.starts(with: "X-Forwarded-".utf8)
+          || line.starts(with: "Forwarded: for=".utf8),
+        "a forwarded field that isn't one")
+      check(line.dropLast().allSatisfy { $0 >= 32 && $0 < 127 }, "a forwarded field with odd bytes")
+    }
   }
 
   private func answer(_ bytes: Span<UInt8>) {
