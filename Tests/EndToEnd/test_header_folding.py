@@ -1,7 +1,7 @@
 """Forged names before a real gunicorn, which folds `-`, `_` and case into one WSGI name.
 
-With its default header map gunicorn drops names with `_`; with `--header-map dangerous` it takes them.
-Neither may make a difference: what Flask reads is the gateway's word, on every kind of route.
+With its default header map gunicorn drops names with `_`; with `--header-map dangerous` it takes
+them. Neither may make a difference: what Flask reads is the gateway's word, on every kind of route.
 """
 
 import itertools

@@ -133,8 +133,9 @@ def test_an_answer_leaves_its_hop_behind(stand, name, lines, kept):
 
 
 def test_an_interim_answer_leaves_its_hop_behind(stand):
-    early = b"HTTP/1.1 103 Early Hints\r\nConnection: X-Hop\r\nX-Hop: 1\r\nKeep-Alive: 5\r\nLink: </a>\r\n\r\n"
-    stand.backend.plays = {"0": Play(early + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")}
+    early = b"HTTP/1.1 103 Early Hints\r\nConnection: X-Hop\r\nX-Hop: 1\r\nKeep-Alive: 5\r\n"
+    final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    stand.backend.plays = {"0": Play(early + b"Link: </a>\r\n\r\n" + final)}
     with stand.edge.connect() as client:
         answer = client.request("GET", "/play/0/whole")
     assert [one.headers for one in answer.interim] == [[("Link", "</a>")]]

@@ -1,9 +1,9 @@
-"""The differential suite: what the gateway was sent against what its backend was sent, byte by byte.
+"""The differential suite: what the gateway was sent against what its backend was sent.
 
-Every row of `smuggling_requests` goes through the real gateway to a backend of raw sockets that keeps
-its connections open and reads by the letter. The requests that arrive must be exactly those that the
-row names, whatever is cut where; a canary behind the row on the same connection and another client's
-request over the pooled upstream connections must each get the answer that is its own.
+Every row of `smuggling_requests` goes through the real gateway to a backend of raw sockets that
+keeps its connections open and reads by the letter. The requests that arrive must be exactly those
+that the row names, whatever is cut where; a canary behind the row on the same connection and another
+client's request over the pooled upstream connections must each get the answer that is its own.
 """
 
 import socket
@@ -101,7 +101,7 @@ def converse(stand, cases: list):
 
 
 def assert_what_was_cut_off(backend, cases: list):
-    """Of a request with a fault in its body the head may have come, and the connection ended then."""
+    """Of a request with a fault in its body the head may have come; then the connection ended."""
     backend.assert_no_open_remains()
     backend.assert_clean()
     for line in backend.lines:

@@ -1,8 +1,8 @@
 """A backend of raw sockets that keeps every byte it was sent, keeps its connections open, and reads
 by the letter (support/strict.py): bytes that are not exactly one request after another are a fault.
 
-It answers each request with the target and body that it saw, so that an answer that went astray shows.
-A target `/play/NAME/CUT` is answered with the bytes of the play of that name instead: whole, in two
+It answers each request with the target and body that it saw, so that an answer gone astray shows. A
+target `/play/NAME/CUT` is answered with the bytes of the play of that name instead: whole, in two
 parts, or byte by byte, with a pause for the gateway to have seen the first part before the next.
 """
 

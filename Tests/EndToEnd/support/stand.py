@@ -6,8 +6,8 @@ from .gateway import Gateway
 
 
 class Stand:
-    """One gateway of one worker before one backend. A second listener, where nothing is served, tells
-    when the worker has seen everything that was sent before."""
+    """One gateway of one worker before one backend. A second listener, where nothing is served,
+    tells when the worker has seen everything that was sent before."""
 
     def __init__(self, folder):
         self.backend = RawBackend()
@@ -25,6 +25,9 @@ class Stand:
         self.clock = self.edge.connect(1)
         self.backend.pause = Clock(self.edge.connect(1))
         self.serial = 0
+        # A connection that has asked once may be idle for long; one that never asked may not.
+        self.settle()
+        self.backend.pause()
 
     def stop(self):
         self.clock.close()

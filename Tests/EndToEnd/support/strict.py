@@ -1,7 +1,7 @@
 """HTTP/1.1 read by the letter: the reference that the tests hold the gateway to.
 
-Written from RFC 9110 and RFC 9112, not from the gateway's sources, and stricter than any library: a
-message is read in exactly one way or it is a `Fault`. `More` says that the bytes end too early.
+Written from RFC 9110 and RFC 9112, not from the gateway's sources, and stricter than any library:
+a message is read in exactly one way or it is a `Fault`. `More` says that the bytes end too early.
 `read_forwarded` reads what the gateway itself wrote, where only one spelling of everything is right.
 """
 
