@@ -1,6 +1,7 @@
 // The backend of the benchmarks: answers every request without a body with the same 1 KiB, as cheaply
 // as a process can. `GET /check` answers with the request's own head instead, so that the runner sees
-// what a proxy sent. One thread, epoll, keep-alive; not a general server.
+// what a proxy sent, and `GET /large` with 4.5 MiB, more than a kernel keeps for a client that does not
+// read. One thread, epoll, keep-alive; not a general server.
 //
 // Usage: origin LISTENING_FD
 #define _GNU_SOURCE
@@ -14,16 +15,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { REQUEST_MAXIMUM = 16384, CONNECTIONS_MAXIMUM = 4096, BATCH = 64 };
+enum { REQUEST_MAXIMUM = 16384, CONNECTIONS_MAXIMUM = 16384, BATCH = 64,
+  LARGE = 9 << 19, PIECE = 1 << 16 };
 
 struct connection {
   size_t count;
+  // Bytes of a large answer that are still to be sent.
+  size_t owed;
   char bytes[REQUEST_MAXIMUM];
 };
 
 static struct connection *connections[CONNECTIONS_MAXIMUM];
 static char answer[2048];
 static size_t answer_length;
+static char piece[PIECE];
+static int poll;
 
 static void make_answer(void) {
   char body[1024];
@@ -40,6 +46,20 @@ static void end(int fd) {
   close(fd);
 }
 
+// Sends what is owed, as far as the kernel takes it; false when the connection is gone.
+static int pay(int fd) {
+  struct connection *c = connections[fd];
+  while (c->owed > 0) {
+    ssize_t sent = send(fd, piece, c->owed < PIECE ? c->owed : PIECE, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EAGAIN) break;
+    if (sent < 0) return 0;
+    c->owed -= (size_t)sent;
+  }
+  struct epoll_event event = {.events = c->owed > 0 ? EPOLLOUT : EPOLLIN, .data.fd = fd};
+  epoll_ctl(poll, EPOLL_CTL_MOD, fd, &event);
+  return 1;
+}
+
 // Answers one complete head; false when the connection is gone.
 static int reply(int fd, const char *head, size_t length) {
   if (length > 11 && memcmp(head, "GET /check ", 11) == 0) {
@@ -47,6 +67,12 @@ static int reply(int fd, const char *head, size_t length) {
     int start = sprintf(echo, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", length);
     memcpy(echo + start, head, length);
     return send(fd, echo, (size_t)start + length, MSG_NOSIGNAL) >= 0;
+  }
+  if (length > 11 && memcmp(head, "GET /large ", 11) == 0) {
+    char start[64];
+    int count = sprintf(start, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", LARGE);
+    connections[fd]->owed = LARGE;
+    return send(fd, start, (size_t)count, MSG_NOSIGNAL) == count && pay(fd);
   }
   // 1 KiB into an empty socket buffer never falls short.
   return send(fd, answer, answer_length, MSG_NOSIGNAL) == (ssize_t)answer_length;
@@ -79,7 +105,8 @@ int main(int argc, char **argv) {
   if (argc != 2) return 2;
   int listener = atoi(argv[1]);
   make_answer();
-  int poll = epoll_create1(EPOLL_CLOEXEC);
+  memset(piece, 'x', sizeof piece);
+  poll = epoll_create1(EPOLL_CLOEXEC);
   struct epoll_event event = {.events = EPOLLIN, .data.fd = listener};
   epoll_ctl(poll, EPOLL_CTL_ADD, listener, &event);
   struct epoll_event events[BATCH];
@@ -88,7 +115,11 @@ int main(int argc, char **argv) {
     for (int i = 0; i < count; i++) {
       int fd = events[i].data.fd;
       if (fd != listener) {
-        readable(fd);
+        if (events[i].events & EPOLLOUT) {
+          if (!pay(fd)) end(fd);
+        } else {
+          readable(fd);
+        }
         continue;
       }
       int client = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);

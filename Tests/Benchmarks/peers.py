@@ -43,6 +43,8 @@ class Proxy:
     """One proxy doing one job; `start` gives the port it listens on."""
 
     name = ""
+    connections = 2000
+    """Client connections that the peers are prepared for."""
     forwarded = False
     """True when the peers send the headers that the gateway always sends."""
 
@@ -148,7 +150,7 @@ class HAProxy(Proxy):
             f"""
 global
     nbthread 1
-    maxconn 2000
+    maxconn {self.connections}
 defaults
     mode http
     timeout connect 5s
@@ -230,7 +232,8 @@ daemon off;
 worker_processes 1;
 pid {self.folder}/pid;
 error_log {self.folder}/error.log crit;
-events {{ worker_connections 4096; }}
+worker_rlimit_nofile {2 * self.connections + 96};
+events {{ worker_connections {2 * self.connections + 96}; }}
 http {{
     access_log off;
     client_body_temp_path {self.folder}/a; proxy_temp_path {self.folder}/b;
