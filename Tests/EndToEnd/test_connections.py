@@ -177,7 +177,7 @@ def test_without_a_descriptor_for_the_upstream_it_is_503(gateway, recorder):
         assert int(answer.one("Retry-After")) > 0
         resource.prlimit(edge.process.pid, resource.RLIMIT_NOFILE, before)
         assert client.request("GET", "/").status == 200, "the server was not left out"
-    assert edge.logged(status=503)["reason"] == "out_of_descriptors"
+    assert edge.logged(status=503)["reason"] == "out_of_sockets"
 
 
 def test_accepting_goes_on_when_descriptors_come_back(gateway, recorder):

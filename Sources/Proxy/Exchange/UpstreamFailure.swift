@@ -37,7 +37,7 @@ enum UpstreamFailure {
   var name: StaticString {
     switch self {
     case .connectFailed: "upstream_connect_failed"
-    case .exhausted: "out_of_descriptors"
+    case .exhausted: "out_of_sockets"
     case .connectTimedOut: "upstream_connect_timeout"
     case .closedBeforeResponse: "upstream_closed"
     case .responseTimedOut: "upstream_timeout"
