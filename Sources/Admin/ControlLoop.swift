@@ -48,6 +48,8 @@ public final class ControlLoop {
     var hasEnded = false
     /// True while it has to be told to drain, or that the deadline has moved.
     var owesDrain = false
+    /// True while it has to be told that the revocation table has changed.
+    var owesSweep = false
   }
 
   /// An admin request that waits for others. Its connection waits with it, so there are never more
@@ -129,6 +131,9 @@ public final class ControlLoop {
     if let server {
       for call in server.takeCalls() { perform(call) }
     }
+    // Before the answers: whoever is told that a revocation stands has its streams ended by then, as
+    // far as the order of the mailbox goes.
+    tellToSweep()
     answerOutcomes()
     tellToDrain()
   }
@@ -140,7 +145,9 @@ public final class ControlLoop {
     var next = min(purgeAt, server?.nextDeadline ?? .max)
     for request in pending { next = min(next, request.deadline) }
     if let drainDeadline, drainDeadline > now { next = min(next, drainDeadline) }
-    if workers.contains(where: \.owesDrain) { next = min(next, now + ControlLoop.retryNanoseconds) }
+    if workers.contains(where: { $0.owesDrain || $0.owesSweep }) {
+      next = min(next, now + ControlLoop.retryNanoseconds)
+    }
     return next <= now ? 0 : Int((next - now) / 1_000_000) + 1
   }
 
@@ -169,6 +176,7 @@ public final class ControlLoop {
       switch message {
       case .revoke(let entries, let ticket):
         keeper.revoke(entries, for: .worker(ticket), nowSeconds: epochSeconds)
+        revocationsChanged()
       case .journalWritten(let batch, let succeeded):
         keeper.journalWritten(batch: batch, succeeded: succeeded)
       case .counters(let worker, let serial, let counters):
@@ -177,6 +185,7 @@ public final class ControlLoop {
       case .workerEnded(let worker):
         workers[worker].hasEnded = true
         workers[worker].owesDrain = false
+        workers[worker].owesSweep = false
         collect(from: worker, serial: nil)
       case .stop:
         stop()
@@ -203,6 +212,18 @@ public final class ControlLoop {
         case .tableFull: server?.answer(connection, .tableFull)
         }
       }
+    }
+  }
+
+  /// Tunnels and event streams are judged when something changes, not by polling; several changes in
+  /// one wake-up are one message.
+  private func revocationsChanged() {
+    for index in workers.indices where !workers[index].hasEnded { workers[index].owesSweep = true }
+  }
+
+  private func tellToSweep() {
+    for index in workers.indices where workers[index].owesSweep {
+      workers[index].owesSweep = !workers[index].mailbox.send(.revocationsChanged)
     }
   }
 
@@ -235,11 +256,13 @@ public final class ControlLoop {
     case .apply(let entry):
       wait(call, .store(.revoked(entry)), ControlLoop.storeNanoseconds)
       keeper.revoke([entry], for: .admin(call.connection), nowSeconds: epochSeconds)
+      revocationsChanged()
     case .lift(let kind, let realm, let value):
       wait(call, .store(.restored), ControlLoop.storeNanoseconds)
       let wasThere = keeper.lift(
         kind: kind, realm: realm, value: value, for: .admin(call.connection),
         nowSeconds: epochSeconds)
+      revocationsChanged()
       if !wasThere {
         pending.removeAll { $0.connection == call.connection }
         throw .noSuchRevocation

@@ -87,7 +87,13 @@ public enum DirectiveTable {
         + " how far it may fall behind; then the connection is closed."),
     DirectiveRule(
       "total_timeout TIME|off", in: [.limits, .routeLimits], 1...1, standard: "off",
-      "The whole exchange; off because downloads and event streams are long."),
+      "The whole exchange, tunnels and event streams aside; off because downloads are long."),
+    DirectiveRule(
+      "stream_idle_timeout TIME|off", in: [.limits, .routeLimits], 1...1, standard: "5m",
+      "Silence in a WebSocket tunnel or an event stream; then it is ended."),
+    DirectiveRule(
+      "token_grace TIME", in: [.limits, .routeLimits], 1...1, standard: "0s",
+      "How long a tunnel or an event stream may outlive the token it was opened with."),
     DirectiveRule(
       "connections N", in: [.limits], 1...1, standard: "20000",
       "Client connections of the whole gateway; at the bound accepting pauses until one closes."),

@@ -85,6 +85,16 @@ public final class ResponseHead {
 
   // MARK: What the fields mean for the connection
 
+  /// True for a 101 that says in the one unambiguous form that the connection is a WebSocket now:
+  /// HTTP/1.1, one `Upgrade: websocket`, and `Connection` naming it (RFC 6455 §4.1). `bytes` are
+  /// those that were parsed.
+  public func agreesToWebSocket(_ bytes: Span<UInt8>) -> Bool {
+    guard line.status == 101, line.isHTTP11, line.namesUpgrade, !table.isRepeated(.upgrade),
+      let value = table.value(of: .upgrade)
+    else { return false }
+    return bytes.slice(value).equalsIgnoringCase(lowercase: "websocket")
+  }
+
   /// How the body's end is found, given the request's method.
   public var framing: BodyFraming { line.framing }
   /// The body length the head announces, also where no body follows (HEAD, 304); nil without one.

@@ -27,6 +27,9 @@ public struct ServerFrameTracker: Sendable {
   /// Control frames are short and whole.
   private var isControl = false
   private var isClose = false
+  /// Bytes of the frame that has begun and not ended: so many of the last bytes lie behind the last
+  /// place where a frame ended.
+  public private(set) var unfinishedBytes = 0
   /// True once a frame header broke the protocol; the tracker then reads nothing further.
   public private(set) var isBroken = false
   /// True once the server has sent a whole close frame: nothing may follow it (§5.5.1).
@@ -40,18 +43,33 @@ public struct ServerFrameTracker: Sendable {
 
   /// Follows the next bytes from the server.
   public mutating func advance(_ bytes: Span<UInt8>) {
+    _ = advance(bytes, stopsAtBoundary: false)
+  }
+
+  /// Follows the next bytes up to where the first frame ends in them; returns how many those are, all
+  /// when none ends.
+  public mutating func advanceToBoundary(_ bytes: Span<UInt8>) -> Int {
+    advance(bytes, stopsAtBoundary: true)
+  }
+
+  private mutating func advance(_ bytes: Span<UInt8>, stopsAtBoundary: Bool) -> Int {
     var offset = 0
     while offset < bytes.count, !isBroken {
       if place == .payload {
         let taken = Int(min(remaining, UInt64(bytes.count - offset)))
         offset += taken
+        // No stream is that long; a wrong count would only mean waiting in vain.
+        unfinishedBytes &+= taken
         remaining -= UInt64(taken)
         if remaining == 0 { endFrame() }
       } else {
+        unfinishedBytes &+= 1
         readHeader(bytes[offset])
         offset += 1
       }
+      if stopsAtBoundary, isAtBoundary { break }
     }
+    return offset
   }
 
   private mutating func readHeader(_ byte: UInt8) {
@@ -103,6 +121,7 @@ public struct ServerFrameTracker: Sendable {
 
   private mutating func endFrame() {
     place = .opcode
+    unfinishedBytes = 0
     if isClose { hasSentClose = true }
   }
 }

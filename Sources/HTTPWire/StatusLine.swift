@@ -12,6 +12,8 @@ struct StatusLine {
   var framing = BodyFraming.none
   var announcedLength: Int?
   var keepsAlive = false
+  /// `Connection` lists `upgrade`.
+  var namesUpgrade = false
 
   /// Reads the whole head that begins at `start`.
   mutating func parseHead(
@@ -67,6 +69,7 @@ struct StatusLine {
   ) throws(ParseStop) {
     let options = try table.readConnectionOptions(bytes)
     keepsAlive = options.keepsAlive(isHTTP11: isHTTP11)
+    namesUpgrade = options.upgrade
     let fields = try table.readFraming(bytes, isHTTP11: isHTTP11)
     if case .length(let length) = fields { announcedLength = length }
 

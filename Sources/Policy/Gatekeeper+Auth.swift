@@ -18,6 +18,9 @@ extension Gatekeeper {
     } else {
       request.credentials.search(head, bytes, set.places[Int(route.places)])
     }
+    if head.upgrade == .webSocket {
+      request.credentials.searchSubprotocols(head, bytes, judges: route.auth != .refresh)
+    }
     let credential = request.credentials.primary
     switch credential.state {
     case .ambiguous: return deny(request, .denied(.ambiguousCredentials))
@@ -213,6 +216,7 @@ extension Gatekeeper {
     case (.malformed, _), (_, .malformed): reason = .malformed
     case (.present, .absent):
       reason = accept(request, bytes.slice(inHead.range), .any, now, set)
+      keepCredential(request, set)
     case (.absent, .present):
       reason = acceptBodyToken(
         request, bodyReader.text, inBody.range, bytes, .any, now, set)
@@ -220,6 +224,7 @@ extension Gatekeeper {
       reason =
         bodyReader.secondaryEquals(bytes.slice(inHead.range))
         ? accept(request, bytes.slice(inHead.range), .any, now, set) : .ambiguousCredentials
+      keepCredential(request, set)
     }
     if let reason { return deny(request, .denied(reason)) }
     return admit(request, set)
@@ -232,7 +237,9 @@ extension Gatekeeper {
   ) -> DenialReason? {
     let token = text.written.slice(range)
     guard request.credentials.straysEqual(token, bytes) else { return .ambiguousCredentials }
-    return accept(request, token, accepting, now, set)
+    let reason = accept(request, token, accepting, now, set)
+    keepCredential(request, set)
+    return reason
   }
 
   // MARK: Judging one token
@@ -275,16 +282,9 @@ extension Gatekeeper {
     let row = verifier.hashTokenIdentifier(rules.tokenKey)
     if revocations.contains(row, nowSeconds: now.epochSeconds) { return true }
     guard revocations.hasSweepingEntries else { return false }
-    // A token of unknown issue time is older than any T.
-    if let subject = verifier.hashSubject(rules.subjectKey),
-      let time = revocations.time(subject, nowSeconds: now.epochSeconds), facts.issuedAt <= time
-    {
-      return true
-    }
-    if let time = revocations.time(rules.everyoneRow, nowSeconds: now.epochSeconds) {
-      return facts.issuedAt <= time
-    }
-    return false
+    return revocations.sweeps(
+      subject: verifier.hashSubject(rules.subjectKey), everyone: rules.everyoneRow,
+      issuedAt: facts.issuedAt, nowSeconds: now.epochSeconds)
   }
 
   /// Writes the identity headers of the last verified token; false when they don't fit.

@@ -75,7 +75,7 @@ public final class Gatekeeper {
       return deny(request, .denied(.ambiguousCredentials))
     }
     if request.preflight { return preflight(request, asked, head, bytes, set) }
-    if head.wantsUpgrade, route.cors >= 0, !request.origin.isEmpty, !request.corsMatch.isAllowed {
+    if head.wantsUpgrade, route.cors >= 0, head.has(.origin), !request.corsMatch.isAllowed {
       return deny(request, .originRefused)
     }
     if route.limitCount > 0, !takePermits(request, route, now, set) {

@@ -46,6 +46,8 @@ public final class RequestPolicy {
 
   let credentials = CredentialFinder()
   var facts: TokenFacts?
+  /// The numbers of a verified token that isn't in the head's place for it; nil for every other.
+  var keptCredential: StreamCredential?
   /// Hash of the verified token's subject, to compare another token's with.
   var subject: Hash128?
   /// `Name: value` lines; storage comes with the first identity.
@@ -74,6 +76,7 @@ public final class RequestPolicy {
     origin = .empty
     credentials.reset()
     facts = nil
+    if keptCredential != nil { keptCredential = nil }
     subject = nil
     identity.clear()
     if !permits.isEmpty { permits.removeAll(keepingCapacity: true) }
@@ -157,14 +160,32 @@ public final class RequestPolicy {
   /// nothing of it is left. Cheap for a field that holds none.
   public func appendLine(_ field: Field, bytes: Span<UInt8>, to buffer: inout ByteBuffer) {
     if isDropped(field) { return }
-    guard field.id == .cookie, credentials.dropsCookie else {
+    let before = buffer.writerIndex
+    if field.id == .cookie, credentials.dropsCookie {
+      appendPairs(
+        field.value, separator: UInt8(ascii: ";"), opening: "Cookie: ", between: "; ",
+        bytes: bytes, to: &buffer)
+    } else if field.id == .secWebSocketProtocol, credentials.dropsSubprotocols {
+      appendPairs(
+        field.value, separator: UInt8(ascii: ","), opening: "Sec-WebSocket-Protocol: ",
+        between: ", ", bytes: bytes, to: &buffer)
+    } else {
       return buffer.append(bytes, field.line)
     }
-    let before = buffer.writerIndex
-    appendPairs(
-      field.value, separator: UInt8(ascii: ";"), opening: "Cookie: ", between: "; ",
-      bytes: bytes, to: &buffer)
     if buffer.writerIndex > before { buffer.append("\r\n") }
+  }
+
+  /// True when a client offered no subprotocol but the one that carried its token: then the gateway
+  /// chooses that one in its 101, because the backend never saw it, and a browser wants a choice.
+  public var choosesBearer: Bool {
+    credentials.dropsSubprotocols && !credentials.offersSubprotocols
+  }
+
+  /// Appends the chosen `Sec-WebSocket-Protocol` line, the word spelled as the client did.
+  public func appendChosenSubprotocol(bytes: Span<UInt8>, to buffer: inout ByteBuffer) {
+    buffer.append("Sec-WebSocket-Protocol: ")
+    buffer.append(bytes, credentials.subprotocolWord)
+    buffer.append("\r\n")
   }
 
   /// True when whole lines hold tokens that are not forwarded: then each line is asked about.

@@ -9,6 +9,8 @@ public enum WorkerMessage: Sendable {
   /// The revocations that an exchange asked for stand in every worker; `isDurable` says whether the
   /// store has them too.
   case revocationApplied(ticket: RevocationTicket, isDurable: Bool)
+  /// The revocation table has changed: look whose tunnels and event streams have to end.
+  case revocationsChanged
   /// Expired revocations have been forgotten: let go of what is outgrown, traffic or not.
   case housekeep
   /// A place or a descriptor was given back: accept again.

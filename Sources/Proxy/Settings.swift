@@ -107,6 +107,11 @@ public struct TrafficLimits: Sendable, Equatable {
   /// A response that the client doesn't read, `send_timeout`; then close. With `send_rate` the time
   /// that a client can be behind in all.
   public var sendTimeoutMilliseconds = 60_000
+  /// Silence in a tunnel or an event stream, `stream_idle_timeout`; then it is ended.
+  public var streamIdleTimeoutMilliseconds = 300_000
+  /// How long a tunnel or an event stream may outlive the token that it was opened with,
+  /// `token_grace`.
+  public var tokenGraceMilliseconds = 0
   /// The whole exchange, `total_timeout`. None by default: downloads and event streams are long.
   public var totalTimeoutMilliseconds = 0
   /// Bytes per second of a request body that a client must at least send while the gateway waits for
@@ -144,6 +149,10 @@ public struct RouteTraffic: Sendable, Equatable {
   public var bodyTimeoutMilliseconds: Int?
   /// The route's own bound on a whole exchange; nil for that of `limits`.
   public var totalTimeoutMilliseconds: Int?
+  /// The route's own bound on silence in a tunnel or an event stream; nil for that of `limits`.
+  public var streamIdleTimeoutMilliseconds: Int?
+  /// The route's own grace for tunnels and event streams behind their token; nil for that of `limits`.
+  public var tokenGraceMilliseconds: Int?
   /// The route as written, for logs and status: `POST /flask/auth/login`.
   public var label: String
 

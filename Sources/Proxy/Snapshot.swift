@@ -35,6 +35,8 @@ public final class Snapshot: Sendable {
     let bodyTerms: ClientCredit.Terms
     let bodyIdleTimeoutMilliseconds: Int
     let totalTimeoutMilliseconds: Int
+    let streamIdleTimeoutMilliseconds: Int
+    let tokenGraceMilliseconds: Int
 
     /// A route's numbers, or with nil those of a request that no route has taken.
     init(_ route: RouteTraffic?, _ settings: GatewaySettings) {
@@ -51,6 +53,9 @@ public final class Snapshot: Sendable {
       bodyIdleTimeoutMilliseconds =
         route?.bodyIdleTimeoutMilliseconds ?? backend?.bodyIdleTimeoutMilliseconds ?? 0
       totalTimeoutMilliseconds = route?.totalTimeoutMilliseconds ?? limits.totalTimeoutMilliseconds
+      streamIdleTimeoutMilliseconds =
+        route?.streamIdleTimeoutMilliseconds ?? limits.streamIdleTimeoutMilliseconds
+      tokenGraceMilliseconds = route?.tokenGraceMilliseconds ?? limits.tokenGraceMilliseconds
     }
   }
 

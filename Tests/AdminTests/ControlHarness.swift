@@ -29,7 +29,7 @@ final class ControlHarness {
 
   init(
     realms: [Realm]? = nil, workers workerCount: Int = 0, entriesMaximum: Int = 1000,
-    overTCP: Bool = false, token: String? = nil,
+    overTCP: Bool = false, token: String? = nil, mailboxCapacity: Int = 1000,
     journal makeJournal: (String) throws -> Journal?,
     settings change: (inout GatewaySettings) -> Void = { _ in }
   ) throws {
@@ -41,7 +41,7 @@ final class ControlHarness {
     let group = try ListenerGroup(on: wanted)
     address = group.address
     control = try Mailbox()
-    workers = try (0..<workerCount).map { _ in try Mailbox() }
+    workers = try (0..<workerCount).map { _ in try Mailbox(capacity: mailboxCapacity) }
     table = RevocationTable(entriesMaximum: entriesMaximum)
     journal = try makeJournal(directory)
     keeper = RevocationKeeper(table: table, journal: journal)
@@ -66,11 +66,12 @@ final class ControlHarness {
   /// Without a journal.
   convenience init(
     realms: [Realm]? = nil, workers: Int = 0, entriesMaximum: Int = 1000, overTCP: Bool = false,
-    token: String? = nil, settings change: (inout GatewaySettings) -> Void = { _ in }
+    token: String? = nil, mailboxCapacity: Int = 1000,
+    settings change: (inout GatewaySettings) -> Void = { _ in }
   ) throws {
     try self.init(
       realms: realms, workers: workers, entriesMaximum: entriesMaximum, overTCP: overTCP,
-      token: token, journal: { _ in nil }, settings: change)
+      token: token, mailboxCapacity: mailboxCapacity, journal: { _ in nil }, settings: change)
   }
 
   deinit {

@@ -30,6 +30,7 @@ private let status = "GET /status HTTP/1.1\r\nHost: a\r\n\r\n"
       case .reportCounters(let serial): "report \(serial)"
       case .housekeep: "housekeep"
       case .acceptAgain: "accept again"
+      case .revocationsChanged: "changed"
       }
     }
   }
@@ -49,8 +50,22 @@ private let status = "GET /status HTTP/1.1\r\nHost: a\r\n\r\n"
     harness.control.send(.revoke(entries: [entry("c")], ticket: ticket(0, 6)))
     harness.turn()
     #expect(harness.keeper.entryCount == 3)
-    #expect(applied(harness, 0) == ["6 true"])
-    #expect(applied(harness, 1) == ["5 true"])
+    // The change is told before the answers, and once for all that came together.
+    #expect(applied(harness, 0) == ["changed", "6 true"])
+    #expect(applied(harness, 1) == ["changed", "5 true"])
+  }
+
+  @Test func tellsEveryWorkerOfAChangeUntilItsMailboxTakesIt() throws {
+    let harness = try ControlHarness(workers: 2, mailboxCapacity: 1)
+    harness.control.send(.revoke(entries: [entry("a")], ticket: ticket(1, 5)))
+    // Of worker 1 the mailbox holds one message: the answer waits for its own deadline.
+    harness.workers[0].send(.housekeep)
+    harness.turn()
+    #expect(applied(harness, 0) == ["housekeep"])
+    #expect(applied(harness, 1) == ["changed"])
+    harness.turn(afterMilliseconds: 20)
+    #expect(applied(harness, 0) == ["changed"])
+    #expect(applied(harness, 1) == [])
   }
 
   @Test func tellsAWorkerThatItIsNotDurable() throws {
@@ -59,7 +74,7 @@ private let status = "GET /status HTTP/1.1\r\nHost: a\r\n\r\n"
       workers: 1, journal: { try makeJournal($0, told) })
     harness.control.send(.revoke(entries: [entry("a")], ticket: ticket(0, 1)))
     harness.turn()
-    #expect(applied(harness, 0) == [])
+    #expect(applied(harness, 0) == ["changed"])
     harness.control.send(.journalWritten(batch: 1, succeeded: false))
     harness.turn()
     #expect(applied(harness, 0) == ["1 false"])
@@ -69,7 +84,7 @@ private let status = "GET /status HTTP/1.1\r\nHost: a\r\n\r\n"
     let harness = try ControlHarness(workers: 1, entriesMaximum: 1)
     harness.control.send(.revoke(entries: [entry("a"), entry("b")], ticket: ticket(0, 1)))
     harness.turn()
-    #expect(applied(harness, 0) == ["1 false"])
+    #expect(applied(harness, 0) == ["changed", "1 false"])
   }
 
   @Test func forgetsExpiredEntriesByTimer() throws {
@@ -185,6 +200,7 @@ private let status = "GET /status HTTP/1.1\r\nHost: a\r\n\r\n"
       + #""connections_refused":0,"proxy_headers_refused":0,"#
       + #""connections_open":0,"requests":0,"requests_malformed":0,"requests_refused":0,"#
       + #""upstream_failures":0,"upstream_connects":0,"upstream_reuses":0,"upstream_retries":0,"#
+      + #""upgrades":0,"tunnels_open":0,"streams_ended_by_token":0,"#
       + #""accept_pauses":0,"log_lines_dropped":0,"revocations_not_durable":0}}"#
     #expect(reply.body == want)
   }
@@ -329,7 +345,7 @@ private enum FakeWorker {
         case .drain: mustEnd = true
         case .revocationApplied(let ticket, let durable):
           isDurable = durable && ticket.worker == index
-        case .reportCounters, .housekeep, .acceptAgain: break
+        case .reportCounters, .housekeep, .acceptAgain, .revocationsChanged: break
         }
       }
     }

@@ -114,6 +114,8 @@ func dump(_ configuration: Configuration) -> String {
     add("read", traffic.bodyIdleTimeoutMilliseconds)
     add("body_timeout", traffic.bodyTimeoutMilliseconds)
     add("total", traffic.totalTimeoutMilliseconds)
+    add("stream_idle", traffic.streamIdleTimeoutMilliseconds)
+    add("grace", traffic.tokenGraceMilliseconds)
     add("addresses", route.addresses.isEmpty ? nil : route.addresses)
     add("answer", rule.answer)
     out += "\n"

@@ -13,6 +13,8 @@ from support.processes import (
     links_flask_command,
     links_node_command,
     nest_command,
+    ws_node_command,
+    ws_python_command,
 )
 
 ACCESS = "Nh3kPq8vR2sT6wYzB4eGmJ7xL1cF5dA9uQoKiV0t"
@@ -46,6 +48,8 @@ shared = {"JWT_ACCESS_SECRET": ACCESS, "JWT_REFRESH_SECRET": REFRESH}
 flask = backend("flask", flask_command, shared)
 nest = backend("nest", nest_command, shared)
 fastapi = backend("fastapi", fastapi_command, {"JWT_SECRET_KEY": ACCESS})
+ws_python = backend("ws_python", ws_python_command, {})
+ws_node = backend("ws_node", ws_node_command, {})
 stranger = backend(
     "stranger",
     nest_command,

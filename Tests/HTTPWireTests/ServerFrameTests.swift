@@ -109,4 +109,44 @@ struct ServerFrameTests {
       tracker.advance([byte].span)
     }
   }
+
+  /// After every byte of a stream of frames: how many bytes lie behind the last end of a frame.
+  @Test func countsTheBytesOfTheUnfinishedFrame() {
+    let frames = [
+      frame(0x81, 0), frame(0x01, 3), frame(0x89, 2), frame(0x80, 200, lengthBytes: 2),
+      frame(0x82, 70_000, lengthBytes: 8), frame(0x88, 2),
+    ]
+    var tracker = ServerFrameTracker()
+    for frame in frames {
+      for index in frame.indices {
+        let byte = [frame[index]]
+        tracker.advance(byte.span)
+        let want = index == frame.count - 1 ? 0 : index + 1
+        guard tracker.unfinishedBytes != want else { continue }
+        Issue.record("\(tracker.unfinishedBytes) and not \(want)")
+        return
+      }
+    }
+    let all = frames.reduce([], +) + frames[0].prefix(1)
+    var whole = ServerFrameTracker()
+    whole.advance(all.span)
+    #expect(whole.unfinishedBytes == 1)
+  }
+
+  @Test func stopsAtTheFirstEndOfAFrame() {
+    let frames = frame(0x01, 3) + frame(0x80, 4) + frame(0x88, 2)
+    for start in 0...5 {
+      var tracker = ServerFrameTracker()
+      let before = Array(frames[..<start])
+      let behind = Array(frames[start...])
+      tracker.advance(before.span)
+      let taken = tracker.advanceToBoundary(behind.span)
+      #expect(taken == (start < 5 ? 5 - start : 6), "\(start) bytes before")
+      #expect(tracker.isAtBoundary)
+    }
+    var tracker = ServerFrameTracker()
+    let open = Array(frames[..<4])
+    let taken = tracker.advanceToBoundary(open.span)
+    #expect(taken == 4 && !tracker.isAtBoundary)
+  }
 }

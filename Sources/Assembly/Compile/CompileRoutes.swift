@@ -33,6 +33,8 @@ struct RouteScope {
   var readTimeout: Int?
   var bodyTimeout: Int?
   var totalTimeout: Int?
+  var streamIdle: Int?
+  var tokenGrace: Int?
   /// True when something in it was reported; its routes are not judged further.
   var isBroken = false
   /// True when it has a line that nobody understood; its routes are not compared with others.
@@ -148,6 +150,10 @@ extension Compiler {
       if let value = argument("total_timeout", of: limits)?.durationOrOff(log) {
         scope.totalTimeout = value
       }
+      if let value = argument("stream_idle_timeout", of: limits)?.durationOrOff(log) {
+        scope.streamIdle = value
+      }
+      if let value = tokenGrace(argument("token_grace", of: limits)) { scope.tokenGrace = value }
     }
     let isBroken = body.contains { $0.block == nil && $0.arguments.contains { !$0.isUsable } }
     if isBroken || log.errorCount > errorsBefore { scope.isBroken = true }
@@ -235,6 +241,8 @@ extension Compiler {
       traffic.bodyIdleTimeoutMilliseconds = scope.readTimeout
       traffic.bodyTimeoutMilliseconds = scope.bodyTimeout
       traffic.totalTimeoutMilliseconds = scope.totalTimeout
+      traffic.streamIdleTimeoutMilliseconds = scope.streamIdle
+      traffic.tokenGraceMilliseconds = scope.tokenGrace
       settings.routes.append(traffic)
       listings.append(
         RouteListing(

@@ -122,6 +122,10 @@ extension Compiler {
     time("send_timeout", canBeOff: false, \.sendTimeoutMilliseconds)
     time("drain_timeout", canBeOff: false, \.drainTimeoutMilliseconds)
     time("total_timeout", canBeOff: true, \.totalTimeoutMilliseconds)
+    time("stream_idle_timeout", canBeOff: true, \.streamIdleTimeoutMilliseconds)
+    if let value = tokenGrace(argument("token_grace", of: body)) {
+      settings.limits.tokenGraceMilliseconds = value
+    }
     if let value = bodySize(argument("body", of: body)) { settings.limits.bodyBytesMaximum = value }
     if settings.limits.targetBytesMaximum > settings.limits.headBytesMaximum,
       let target = argument("target", of: body)
@@ -132,6 +136,9 @@ extension Compiler {
 
   /// A millisecond to an hour: what a timeout may be that can't be off.
   static let timeBounds = 1...3_600_000
+
+  /// `token_grace TIME`: a day is as good as never ending.
+  func tokenGrace(_ argument: Argument?) -> Int? { argument?.duration(log, in: 0...86_400_000) }
 
   /// `body SIZE` or `body off`.
   func bodySize(_ argument: Argument?) -> Int? {

@@ -47,6 +47,11 @@ final class CredentialFinder {
   private(set) var dropsLine = false
   private(set) var dropsCookie = false
   private(set) var dropsQuery = false
+  private(set) var dropsSubprotocols = false
+  /// The word `bearer` as the client spelled it among its subprotocols; empty without one.
+  private(set) var subprotocolWord = ByteRange.empty
+  /// True when the client offered other subprotocols beside it.
+  private(set) var offersSubprotocols = false
   /// Values that must equal the judged token.
   private var strays: [ByteRange] = []
 
@@ -61,6 +66,11 @@ final class CredentialFinder {
     dropsLine = false
     dropsCookie = false
     dropsQuery = false
+    if dropsSubprotocols {
+      dropsSubprotocols = false
+      subprotocolWord = .empty
+      offersSubprotocols = false
+    }
   }
 
   /// True when every stray value is the token `judged`.
@@ -98,11 +108,61 @@ final class CredentialFinder {
     if dropped.count > Self.droppedMaximum || strays.count > Self.droppedMaximum {
       primary.state = .ambiguous
     }
+    compareStrays(bytes)
+  }
+
+  private func compareStrays(_ bytes: Span<UInt8>) {
     if primary.state == .present, !strays.isEmpty,
       !straysEqual(bytes.slice(primary.range), bytes)
     {
       primary.state = .ambiguous
     }
+  }
+
+  // MARK: Subprotocols
+
+  /// Looks for `bearer, TOKEN` among the subprotocols of a WebSocket handshake: the one place where a
+  /// browser's script can put a token (it may set no header). After `search`; `judges` false only
+  /// keeps the pair from the backend.
+  ///
+  /// A list over several lines is one list (RFC 9110 §5.3). The word is compared without case: a pair
+  /// that some backend would take for a token must not pass because of its spelling.
+  func searchSubprotocols(_ head: RequestHead, _ bytes: Span<UInt8>, judges: Bool) {
+    var found = Credential()
+    var awaitsToken = false
+    var index = head.index(of: .secWebSocketProtocol)
+    while let line = index {
+      var elements = PairScanner(head.field(at: line).value, separator: UInt8(ascii: ","))
+      while let element = elements.next(bytes)?.whole {
+        let isWord = bytes.slice(element).equalsIgnoringCase(lowercase: "bearer")
+        guard isWord || awaitsToken else {
+          offersSubprotocols = true
+          continue
+        }
+        guard dropped.count < Self.droppedMaximum else { return primary.state = .ambiguous }
+        dropped.append(element)
+        dropsSubprotocols = true
+        if isWord {
+          // Two pairs are two stories, whatever they say.
+          if !subprotocolWord.isEmpty { found.state = .ambiguous }
+          subprotocolWord = element
+        } else {
+          found.add(element, bytes)
+        }
+        awaitsToken = isWord
+      }
+      index = head.index(of: .secWebSocketProtocol, from: line + 1)
+    }
+    if !dropsSubprotocols { offersSubprotocols = false }
+    guard judges else { return }
+    if awaitsToken { found.addMalformed() }
+    switch found.state {
+    case .absent: return
+    case .present: primary.add(found.range, bytes)
+    case .malformed: primary.addMalformed()
+    case .ambiguous: primary.state = .ambiguous
+    }
+    compareStrays(bytes)
   }
 
   // MARK: Header fields

@@ -235,6 +235,18 @@ public final class RevocationTable: Sendable {
       return found.first > UInt64(max(nowSeconds, 0))
     }
 
+    /// True when a token of this subject and issue time is among those that an entry about a subject
+    /// or everyone means. A token of unknown issue time is older than any T.
+    func sweeps(
+      subject: Hash128?, everyone: Hash128, issuedAt: Int64, nowSeconds: Int64
+    ) -> Bool {
+      if let subject, let time = time(subject, nowSeconds: nowSeconds), issuedAt <= time {
+        return true
+      }
+      if let time = time(everyone, nowSeconds: nowSeconds) { return issuedAt <= time }
+      return false
+    }
+
     /// The time of the entry at `row`, nil when there is none or it has expired.
     func time(_ row: Hash128, nowSeconds: Int64) -> Int64? {
       guard let found = view.rows.find(row), found.first > UInt64(max(nowSeconds, 0)) else {

@@ -17,6 +17,8 @@ final class ClientConnection {
     case awaitingRequest
     /// A request is being served.
     case inExchange
+    /// Bytes pass between the client and an upstream: the connection is a WebSocket.
+    case tunnelling
     /// The last answer has been written; what the client still sends is read and thrown away until
     /// it closes, so that a reset does not destroy the answer on its way (RFC 9112 §9.6).
     case lingering
@@ -50,6 +52,8 @@ final class ClientConnection {
   /// How long the client is still waited for to read what was sent to it.
   var sending = ClientCredit()
   var exchange: Exchange?
+  /// What is kept of a tunnel or an event stream, nil for everything else.
+  var live: LiveStream?
   var requestsServed = 0
   /// The deadline of the head that is arriving has been set, from its first byte.
   var headDeadlineSet = false

@@ -30,6 +30,7 @@ extension Exchange {
     case .clientWritable: due = worker.sendingDeadline(client)
     case .revocation: due = worker.deadline(inMilliseconds: Exchange.revocationWaitMilliseconds)
     }
+    if isStream { return setStreamDeadline(worker, client, wait, due) }
     if route.totalTimeoutMilliseconds > 0 {
       due = min(due, startedAt + Int64(route.totalTimeoutMilliseconds) * 1_000_000)
     }
@@ -71,7 +72,7 @@ extension Exchange {
     if !client.output.isEmpty { return .clientWritable }
     switch responsePhase {
     case .held: return .revocation
-    case .relaying: return .responseBody
+    case .relaying, .upgraded: return .responseBody
     case .complete: return .requestBody
     case .none: return .requestBody
     case .awaitingHead:
@@ -84,6 +85,7 @@ extension Exchange {
 
   /// The deadline has passed.
   func deadlinePassed(_ worker: Worker, _ client: ClientConnection) {
+    if isStream, !worker.waitIsOver(client) { return }
     switch waitsFor {
     case nil: worker.abort(client, because: "request_timeout")
     case .requestHead, .requestBody:

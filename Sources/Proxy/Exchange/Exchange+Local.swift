@@ -17,6 +17,7 @@ extension Exchange {
   /// Writes the answer that the policy decided on: a refusal, a preflight, or what the route says.
   func answerHere(_ worker: Worker, _ client: ClientConnection) {
     settleBody(client)
+    if head.upgrade == .webSocket { closeIfMoreCame(worker, client) }
     client.output.acquire(from: worker.blocks)
     let start = client.output.writerIndex
     status = ReplyWriter.append(

@@ -25,6 +25,8 @@ extension Exchange {
         guard readResponseHead(worker, client, connection) else { return .waiting }
       case .relaying:
         guard relayBody(worker, client, connection) else { return .waiting }
+      case .upgraded:
+        return .upgraded
       case .none, .held, .complete:
         return .waiting
       }
@@ -76,8 +78,8 @@ extension Exchange {
   ) {
     let code = responseHead.status
     if code < 200 {
-      // 101 answers an Upgrade that was never forwarded; 100 was answered here.
-      guard code != 101 else { return upstreamFailed(.responseMalformed, worker, client) }
+      guard code != 101 else { return switchProtocols(worker, client, connection) }
+      // 100 was answered here.
       // Interim answers are advice: those that would take the final head's room are left out.
       if code != 100, head.isHTTP11, client.output.writerIndex < Worker.roomMinimum {
         ForwardedResponse.appendInterim(self, worker, client, connection.input)
@@ -120,7 +122,9 @@ extension Exchange {
     case .chunked, .untilClose:
       // HTTP/1.0 knows no chunks: there the end of the connection is the end of the body.
       responseFraming = head.isHTTP11 ? .chunked : .untilClose
+      noteStream(worker, client, connection)
     }
+    if head.upgrade == .webSocket { closeIfMoreCame(worker, client) }
     if responseFraming == .untilClose || worker.isDraining { mustClose = true }
     // An answer before the end of the request: the rest of the request will not be read.
     if requestPhase != .complete { mustClose = true }

@@ -39,6 +39,8 @@ final class Exchange {
     /// The head waits until what it means (a logout) stands everywhere.
     case held
     case relaying
+    /// The upstream agreed to become a WebSocket: the exchange ends, a tunnel begins.
+    case upgraded
     /// The whole answer is in the client's output buffer.
     case complete
   }
@@ -49,6 +51,8 @@ final class Exchange {
     case waiting
     /// The answer is complete; the connection is ready for the next request or for closing.
     case finished
+    /// The connection is a tunnel from here on.
+    case upgraded
     /// The connection is gone.
     case closed
     /// There is more to do, but others have waited long enough.
@@ -101,6 +105,8 @@ final class Exchange {
   var responseTrailersBegun = false
   /// How the response body is framed towards the client.
   var responseFraming = BodyFraming.none
+  /// The answer is an event stream or its like: other clocks run, and it ends with its token.
+  var isStream = false
   /// The connection closes after this exchange.
   var mustClose = false
   var status = 0
@@ -152,6 +158,7 @@ final class Exchange {
     requestTrailersBegun = false
     responseTrailersBegun = false
     responseFraming = .none
+    isStream = false
     mustClose = false
     status = 0
     reason = nil
@@ -233,6 +240,7 @@ extension Exchange {
     switch responsePhase {
     case .none, .held: break
     case .awaitingHead, .relaying: progress = relayResponse(worker, client)
+    case .upgraded: progress = .upgraded
     case .complete: break
     }
     guard client.phase == .inExchange else { return .closed }

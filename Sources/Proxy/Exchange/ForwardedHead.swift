@@ -28,6 +28,11 @@ enum ForwardedHead {
     // The one transfer parameter that holds for both hops, since trailers are passed on: gRPC servers
     // insist on it. A sender of TE names it in Connection (RFC 9110 §10.1.4).
     if head.acceptsTrailers { output.append("TE: trailers\r\nConnection: TE\r\n") }
+    // The one protocol that connections may turn into. Any other was dropped with `Connection`: with
+    // h2c a backend would serve requests that nobody judged.
+    if head.upgrade == .webSocket {
+      output.append("Connection: Upgrade\r\nUpgrade: websocket\r\n")
+    }
     switch head.framing {
     case .none, .untilClose:
       // A method that usually has a body says that it has none (RFC 9110 §8.6).
@@ -75,6 +80,10 @@ enum ForwardedHead {
       case .cookie:
         // Cookies may hold tokens that the route does not read: the policy writes what is left.
         exchange.policy.appendLine(field, bytes: bytes, to: &output)
+        continue
+      case .secWebSocketProtocol:
+        // So may subprotocols.
+        if !field.isHopByHop { exchange.policy.appendLine(field, bytes: bytes, to: &output) }
         continue
       default:
         isKept =

@@ -43,7 +43,7 @@ enum ForwardedResponse {
     }
   }
 
-  private static func appendStatusLine(
+  static func appendStatusLine(
     _ head: ResponseHead, _ bytes: Span<UInt8>, to output: inout ByteBuffer
   ) {
     output.append("HTTP/1.1 ")
@@ -53,7 +53,7 @@ enum ForwardedResponse {
     output.append("\r\n")
   }
 
-  private static func appendFields(
+  static func appendFields(
     _ exchange: Exchange, _ worker: Worker, _ client: ClientConnection, _ head: ResponseHead,
     _ bytes: Span<UInt8>, to output: inout ByteBuffer
   ) {
@@ -65,6 +65,8 @@ enum ForwardedResponse {
       let field = head.field(at: index)
       switch field.id {
       case .contentLength, .transferEncoding: continue
+      case .secWebSocketProtocol:
+        if exchange.policy.choosesBearer { continue }
       case .accessControl, .accessControlRequestMethod, .accessControlRequestHeaders:
         if ownsCORS { continue }
       case .location, .setCookie, .other:

@@ -25,6 +25,12 @@ public struct Counters: Sendable {
   public var upstreamReuses: UInt64 = 0
   /// Requests sent again because a reused connection had died.
   public var upstreamRetries: UInt64 = 0
+  /// Connections that became tunnels.
+  public var upgrades: UInt64 = 0
+  /// Tunnels open now.
+  public var tunnelsOpen: UInt64 = 0
+  /// Tunnels and event streams that ended because their token had expired or was revoked.
+  public var streamsEndedByToken: UInt64 = 0
   /// Times that accepting paused because connections or descriptors had run out.
   public var acceptPauses: UInt64 = 0
   /// Access-log lines dropped because the writer fell behind.
@@ -48,6 +54,9 @@ public struct Counters: Sendable {
     upstreamConnects += other.upstreamConnects
     upstreamReuses += other.upstreamReuses
     upstreamRetries += other.upstreamRetries
+    upgrades += other.upgrades
+    tunnelsOpen += other.tunnelsOpen
+    streamsEndedByToken += other.streamsEndedByToken
     acceptPauses += other.acceptPauses
     logLinesDropped += other.logLinesDropped
     revocationsNotDurable += other.revocationsNotDurable

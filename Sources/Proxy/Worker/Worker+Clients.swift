@@ -105,7 +105,10 @@ extension Worker {
         switch exchange.advance(self, client) {
         case .waiting, .closed, .yielded: return
         case .finished: endExchange(exchange, client)
+        case .upgraded: beginTunnel(exchange, client)
         }
+      case .tunnelling:
+        guard relay(client) else { return }
       case .lingering:
         return linger(client)
       case .closed:
@@ -214,6 +217,7 @@ extension Worker {
   private func endExchange(_ exchange: Exchange, _ client: ClientConnection) {
     let mustClose = exchange.mustClose
     exchange.finish(self, client)
+    if exchange.isStream { forgetStream(client) }
     client.exchange = nil
     client.headDeadlineSet = false
     if client.sending.isWaiting, client.output.isEmpty { endSending(client) }
@@ -256,13 +260,16 @@ extension Worker {
     case .inExchange:
       client.exchange?.deadlinePassed(self, client)
       serve(client)
+    case .tunnelling:
+      tunnelDeadlinePassed(client)
+      serve(client)
     case .lingering, .closed:
       close(client)
     }
   }
 
   /// Sends what is left, says that nothing follows, and listens for a moment.
-  private func beginLingering(_ client: ClientConnection) {
+  func beginLingering(_ client: ClientConnection) {
     client.phase = .lingering
     move(client, to: deadline(inMilliseconds: Worker.lingerMilliseconds))
   }
@@ -297,6 +304,7 @@ extension Worker {
       exchange.mustClose = true
       exchange.finish(self, client)
     }
+    client.live?.tunnel?.note(reason)
     client.stream.resetOnClose()
     close(client)
   }
@@ -305,6 +313,7 @@ extension Worker {
   func close(_ client: ClientConnection) {
     guard client.phase != .closed else { return }
     client.phase = .closed
+    if client.live != nil { forgetStream(client) }
     if let exchange = client.exchange {
       client.exchange = nil
       exchange.releaseUpstream(self)

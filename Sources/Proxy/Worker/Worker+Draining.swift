@@ -25,6 +25,10 @@ extension Worker {
     for slot in 0..<clients.slotCount {
       guard let client = clients.element(at: slot) else { continue }
       if client.phase == .awaitingProxyHeader { close(client) }
+      if client.phase == .tunnelling {
+        endTunnel(client, .goingAway, because: "shutdown")
+        serve(client)
+      }
       if client.phase == .awaitingRequest && client.input.isEmpty && client.output.isEmpty {
         // A request that is already in the kernel's buffer was sent in time and is served.
         serve(client)

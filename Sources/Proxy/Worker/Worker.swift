@@ -60,6 +60,10 @@ public final class Worker {
   private var queued: [UInt64] = []
   private var messages: [WorkerMessage] = []
   private var fired: [UInt64] = []
+  /// The tunnels and event streams that were opened with a token.
+  var liveStreams: [LiveStream] = []
+  /// Tunnels that are open now.
+  var tunnelCount = 0
   /// When draining must end, once it has begun.
   var drainDeadline: Int64?
 
@@ -164,7 +168,9 @@ public final class Worker {
         client.hangupSeen = true
         client.mayRead = true
         // One that has only finished sending still waits for its answer; one that reset does not.
-        if client.phase == .inExchange, client.stream.pendingError() != 0 {
+        if client.phase == .inExchange || client.phase == .tunnelling,
+          client.stream.pendingError() != 0
+        {
           return abort(client, because: "client_aborted")
         }
       }
@@ -283,8 +289,11 @@ public final class Worker {
   private func handleMessages() {
     messages.removeAll(keepingCapacity: true)
     mailbox.drain(into: &messages)
+    var revocationsChanged = false
     for message in messages {
       switch message {
+      case .revocationsChanged:
+        revocationsChanged = true
       case .drain(let deadline):
         drain(until: deadline)
       case .revocationApplied(let ticket, let isDurable):
@@ -295,17 +304,21 @@ public final class Worker {
         serve(client)
       case .housekeep:
         gatekeeper.housekeep()
+        // For a token whose end the clock has jumped over.
+        revocationsChanged = true
       case .acceptAgain:
         resumeAccepting()
       case .reportCounters(let serial):
         control.send(.counters(worker: index, serial: serial, reportedCounters))
       }
     }
+    if revocationsChanged { sweepStreams() }
   }
 
   private var reportedCounters: Counters {
     var report = counters
     report.connectionsOpen = UInt64(clients.count)
+    report.tunnelsOpen = UInt64(tunnelCount)
     report.logLinesDropped = accessLog.droppedLines
     return report
   }

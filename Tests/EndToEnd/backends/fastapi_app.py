@@ -4,12 +4,14 @@ The refresh token says `"type": "refresh"` and is signed with the same JWT_SECRE
 a new access token and keeps the refresh token. It knows nothing of a gateway.
 """
 
+import asyncio
+import json
 import os
 import time
 
 import jwt
-from fastapi import Depends, FastAPI, HTTPException, Request
-from fastapi.responses import Response
+from fastapi import Depends, FastAPI, HTTPException, Request, WebSocket, WebSocketDisconnect
+from fastapi.responses import Response, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 SECRET_KEY = os.environ["JWT_SECRET_KEY"]
@@ -108,3 +110,48 @@ async def debug_headers(request: Request):
 @app.post("/echo")
 async def echo(request: Request):
     return Response(await request.body(), media_type="application/octet-stream")
+
+
+@app.websocket("/ws/echo")
+async def ws_echo(socket: WebSocket):
+    """Says the headers it was called with, then echoes."""
+    await socket.accept()
+    await socket.send_text(json.dumps([[n.decode(), v.decode()] for n, v in socket.headers.raw]))
+    try:
+        while True:
+            message = await socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            if message.get("text") is not None:
+                await socket.send_text(message["text"])
+            else:
+                await socket.send_bytes(message["bytes"])
+    except WebSocketDisconnect:
+        pass
+
+
+open_streams = 0
+
+
+@app.get("/events")
+async def events(count: int = 0, pause: float = 0.05):
+    """Server-sent events: `count` of them, or until the client goes."""
+
+    async def lines():
+        global open_streams
+        open_streams += 1
+        try:
+            number = 0
+            while count == 0 or number < count:
+                yield f"id: {number}\ndata: tick {number}\n\n"
+                number += 1
+                await asyncio.sleep(pause)
+        finally:
+            open_streams -= 1
+
+    return StreamingResponse(lines(), media_type="text/event-stream")
+
+
+@app.get("/events/open")
+async def events_open():
+    return {"open": open_streams}

@@ -118,6 +118,20 @@ def stream(blocks: int):
     return Response((b"%06d\n" % i for i in range(blocks)), content_type="text/plain")
 
 
+@app.get("/events")
+def events():
+    """Server-sent events until the client goes, as Flask's documentation has them."""
+
+    def lines():
+        number = 0
+        while True:
+            yield f"id: {number}\ndata: tick {number}\n\n"
+            number += 1
+            time.sleep(0.05)
+
+    return Response(lines(), mimetype="text/event-stream")
+
+
 @app.get("/status/<int:status>")
 def status(status: int):
     return Response("", status=status)

@@ -126,3 +126,11 @@ def links_fastapi_command(fd: int) -> list:
 
 def links_node_command(fd: int) -> list:
     return ["node", "links_node.mjs", str(fd)]
+
+
+def ws_python_command(fd: int) -> list:
+    return [sys.executable, "ws_server.py", str(fd)]
+
+
+def ws_node_command(fd: int) -> list:
+    return ["node", "ws_app.mjs", str(fd)]
