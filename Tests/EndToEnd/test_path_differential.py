@@ -1,7 +1,7 @@
 """Paths before real routers: the handler that runs is one of the route whose rules were applied.
 
-Three backends (Flask on gunicorn, FastAPI on uvicorn, Express on node) have the gateway's own
-prefixes and name the handler that ran. A large set of paths, systematic and made up from a fixed
+Four backends (Flask on gunicorn, FastAPI on uvicorn, Express on node, and a node application that
+routes by `new URL(target)` like many without a framework) have the gateway's own prefixes and name the handler that ran. A large set of paths, systematic and made up from a fixed
 seed, goes through; the gateway may refuse what it likes, but what it forwards under one route's
 rules must not run another route's handler.
 """
@@ -25,6 +25,7 @@ PREFIXES = {"public": "/public", "private": "/public/private", "admin": "/admin"
 
 UP = ["..", "%2e%2e", ".%2e", "%2E.", "..;", "..;x=1", "%2e%2e;", "%252e%252e", "..%00", "..%20"]
 BETWEEN = ["/", "//", "%2f", "%2F", "\\", "%5c", "%5C", "/./", "/%2e/", "/;/", "/;x/", "%252f"]
+HOSTS = ["//", "/\\", "///", "/\\/", "//u@", "//%2f", "/%2f", "//public/", "//evil:80@"]
 SYSTEMATIC = [
     *(f"/public{a}{up}{b}admin" for a in BETWEEN for up in UP for b in BETWEEN),
     *(
@@ -32,6 +33,7 @@ SYSTEMATIC = [
         for a, b, c, up in itertools.product(BETWEEN[:6], BETWEEN[:6], BETWEEN[:2], UP[:5])
     ),
     *(f"/public{a}private{b}z" for a in BETWEEN for b in BETWEEN),
+    *(f"{a}evil.test{b}{c}" for a in HOSTS for b in BETWEEN for c in ("admin", "public/private")),
     *(f"{a}admin{b}" for a in BETWEEN if a[0] in "/\\" for b in ["", *BETWEEN]),
 ]
 SEGMENTS = [
@@ -104,6 +106,10 @@ MILD = [
 PATHS = [*dict.fromkeys(SYSTEMATIC + MILD + made_up(MADE_UP))]
 
 
+def node_command(fd: int) -> list:
+    return ["node", "paths_node.mjs", str(fd)]
+
+
 def express_command(fd: int) -> list:
     return ["node", "paths_express.cjs", str(fd)]
 
@@ -120,6 +126,7 @@ BACKENDS = {
     "werkzeug": (flask_command_of_paths, {}),
     "starlette": (fastapi_command, {}),
     "express": (express_command, {"NODE_PATH": "/usr/share/nodejs"}),
+    "unknown": (node_command, {}),
 }
 
 

@@ -80,7 +80,20 @@ import Testing
     return whole.allSatisfy { $0 == 0x2e } ? whole : segment
   }
 
+  /// What follows a host, for a path that begins with one as URL parsers have it.
+  static func behindHost(_ path: [UInt8]) -> [UInt8]? {
+    let rest = path.drop { $0 == 0x2f || $0 == 0x5c }
+    guard path.count - rest.count >= 2 else { return nil }
+    return Array(rest.drop { $0 != 0x2f && $0 != 0x5c })
+  }
+
   static func readings(_ path: [UInt8]) -> Set<[UInt8]> {
+    guard let rest = behindHost(path) else { return readingsOfPath(path) }
+    // A backslash that begins the path is its first slash, whatever the others are.
+    return readingsOfPath(path).union(readingsOfPath([0x2f] + rest.dropFirst()))
+  }
+
+  static func readingsOfPath(_ path: [UInt8]) -> Set<[UInt8]> {
     var bases: [(text: [UInt8], escaped: Bool)] = [(path, true)]
     for first in [
       path, cut(path), resolved(path, escaped: true), resolved(cut(path), escaped: true),

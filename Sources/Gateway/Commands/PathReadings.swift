@@ -31,7 +31,15 @@ enum PathReadings {
       add(prefix + "dots resolved", resolved(text))
       add(prefix + "all of it", resolved(merged(withoutParameters(slashed))))
     }
+    if let rest = behindHost(path) { add("behind a host", rest) }
     return readings
+  }
+
+  /// What URL parsers take for the path of `//host/path`.
+  private static func behindHost(_ path: String) -> String? {
+    let rest = path.drop { $0 == "/" || $0 == "\\" }
+    guard path.count - rest.count >= 2 else { return nil }
+    return "/" + rest.drop { $0 != "/" && $0 != "\\" }.dropFirst()
   }
 
   /// Index of the route that a reading selects by the rule of the table: host, then the longest path

@@ -1,5 +1,5 @@
-// The two transformations that some servers apply before decoding: cutting `;params` and resolving
-// dot segments of the raw text.
+// The transformations that some servers apply before decoding: cutting `;params`, resolving dot
+// segments of the raw text, and taking what looks like a host for one.
 //
 // The order matters: `/public;x%2f..%2f..%2fadmin` is `/public` to a server that cuts first and
 // `/admin` to one that decodes first. Cold path.
@@ -41,6 +41,22 @@ enum PathRewrites {
   /// The same for a path that another rewrite made.
   static func appendWithoutDots(of path: borrowing ByteBuffer, to buffer: inout ByteBuffer) {
     appendWithoutDots(path.readable, to: &buffer)
+  }
+
+  /// Where the path goes on behind a host, for a path that begins with two separators; nil for
+  /// others. `//host/admin` is a reference to another host to a URL parser (RFC 3986 §4.2), and an
+  /// application that routes by `new URL(target, base).pathname` serves `/admin`. Such parsers take a
+  /// backslash for a slash and more than two separators for two.
+  static func endOfHost(_ path: Span<UInt8>) -> Int? {
+    var index = 0
+    while index < path.count, isSeparator(path[index]) { index += 1 }
+    guard index >= 2 else { return nil }
+    while index < path.count, !isSeparator(path[index]) { index += 1 }
+    return index
+  }
+
+  private static func isSeparator(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: "/") || byte == UInt8(ascii: "\\")
   }
 
   private static func removeLastSegment(_ buffer: inout ByteBuffer, floor: Int) {

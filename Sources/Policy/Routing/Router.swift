@@ -134,6 +134,15 @@ final class Router {
         return RouteChoice(verdict: .ambiguousPath)
       }
     }
+    // What follows a host in the path, as URL parsers read `//host/path`.
+    if let hostEnd = PathRewrites.endOfHost(path) {
+      let rest = path.slice(from: hostEnd)
+      let restShape = PathShape.full(rest)
+      guard agrees(rest, restShape, from: [], route, methodName, question, set, &work),
+        !restShape.contains(.escape)
+          || agreesDecoded(rest, restShape, route, methodName, question, set, &work)
+      else { return RouteChoice(verdict: .ambiguousPath) }
+    }
     let choice = Self.answer(route, node, set)
     if choice.strippedBytes > 0,
       !Router.isCleanRest(path.slice(from: choice.strippedBytes), shape)
