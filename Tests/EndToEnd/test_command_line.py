@@ -109,6 +109,110 @@ def test_explain_tells_the_route_of_a_request(gateway, recorder):
     assert "400" in done.stdout + done.stderr
 
 
+EXPLAINED = """\
+listen 127.0.0.1:0;
+trusted_proxies 127.0.0.1 10.0.0.0/8;
+upstream backend { server 127.0.0.1:5000; framework FRAMEWORK; forwarded on; upstream_host inner; }
+group /app {
+    upstream backend; auth none; strip_prefix on;
+    route / { }
+    route /admin { allow 192.0.2.0/24; deny all; }
+    route /moved { redirect 308 https://$host/new; }
+    route /up { respond health; }
+}
+"""
+
+
+@pytest.fixture
+def explained(tmp_path):
+    """Runs a command on EXPLAINED with a framework."""
+
+    def ask(*arguments, framework="werkzeug", command="explain"):
+        file = tmp_path / "gateway.conf"
+        file.write_text(EXPLAINED.replace("FRAMEWORK", framework))
+        done = run(command, "-c", file.name, *arguments, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return ask
+
+
+@pytest.mark.parametrize("framework", ["werkzeug", "starlette", "express", "fastify", "unknown"])
+def test_explain_prints_the_readings_of_every_framework(explained, framework):
+    def readings(path):
+        text = explained("GET", path, framework=framework)
+        rows = text[text.index("reading") : text.index("client ")].splitlines()
+        return text, [re.split(r"  +", row[10:].strip()) for row in rows]
+
+    text, rows = readings("/app/x")
+    assert rows == [["as sent", "/app/x", "/app (gateway.conf:6)"]] and "forwarded to" in text
+    # A slash of any spelling, dots of any spelling, parameters: each is shown with its route.
+    text, rows = readings("/app/x/..%2fadmin")
+    assert ["decoded", "/app/x/../admin", "/app (gateway.conf:6)"] in rows
+    assert ["decoded, dots resolved", "/app/admin", "/app/admin (gateway.conf:7)"] in rows
+    assert "refused with 400: ambiguous_path" in text
+    text, rows = readings("/app/admin;x")
+    assert ["without ;…", "/app/admin", "/app/admin (gateway.conf:7)"] in rows
+    assert "refused with 400: ambiguous_path" in text
+    text, rows = readings("/app/x%2Fy")
+    assert "forwarded to upstream backend" in text and "GET /x%2Fy HTTP/1.1" in text
+    # Where all readings lead to one route and the rest is not clean, that is said.
+    text, _ = readings("/app/x/../y")
+    assert "behind the stripped prefix" in text
+    # Case matters to those that fold it.
+    text, rows = readings("/app/ADMIN")
+    folds = framework in ("express", "unknown")
+    assert ["without case", "/app/admin", "/app/admin (gateway.conf:7)"] in rows or not folds
+    assert ("ambiguous_path" in text) == folds
+
+
+def test_explain_tells_who_the_client_is(explained):
+    chain = ["-H", "X-Forwarded-For: 6.6.6.6, 192.0.2.7, 10.1.1.1", "-H", "X-Forwarded-Proto: https"]
+    text = explained("GET", "/app/admin/x", *chain)
+    assert "client    192.0.2.7, named by a trusted proxy" in text
+    assert "address: admitted by allow 192.0.2.0/24; deny all" in text
+    assert "upstream backend, without /app" in text
+    for line in (
+        "GET /admin/x HTTP/1.1",
+        "Host: inner",
+        "X-Forwarded-For: 192.0.2.7",
+        "X-Forwarded-Proto: https",
+        "X-Forwarded-Host: localhost",
+        "X-Forwarded-Prefix: /app",
+        'Forwarded: for=192.0.2.7;host="localhost";proto=https',
+    ):
+        assert line in text
+    assert "6.6.6.6" not in text
+    text = explained("GET", "/app/admin/x", "--from", "198.51.100.1", *chain)
+    assert "198.51.100.1; not in trusted_proxies, so what it forwards is dropped" in text
+    assert "address: not admitted" in text and "refused with 403: address_refused" in text
+    assert "from      2001:db8::1," in explained("GET", "/app", "--from", "2001:db8::1")
+    assert "from      unix," in explained("GET", "/app", "--from", "unix")
+
+
+def test_explain_tells_own_answers(explained):
+    text = explained("GET", "http://shop.example/app/moved")
+    assert "answered here: redirect 308 https://$host/new" in text
+    assert "Location: https://shop.example/new" in text
+    assert '{"status":"ok"}' in explained("GET", "/app/up")
+
+
+def test_routes_shows_addresses_and_own_answers(explained):
+    rows = {re.split(r"  +", line)[2]: line for line in explained(command="routes").splitlines()}
+    assert "allow 192.0.2.0/24; deny all" in rows["/app/admin"]
+    assert "redirect 308 https://$host/new" in rows["/app/moved"]
+    assert "respond health" in rows["/app/up"]
+
+
+def test_check_warns_of_wide_trust(tmp_path):
+    file = tmp_path / "gateway.conf"
+    for network, is_wide in (("10.0.0.0/8", False), ("0.0.0.0/5", True)):
+        file.write_text(EXPLAINED.replace("FRAMEWORK", "werkzeug").replace("10.0.0.0/8", network))
+        done = run("check", "-c", file, folder=tmp_path)
+        assert done.returncode == 0
+        assert ("trusts more addresses" in done.stdout + done.stderr) == is_wide
+
+
 # Tokens
 
 

@@ -239,19 +239,20 @@ struct Explanation {
     buffer.append(text: request.method + " ")
     policy.appendTarget(head: head, bytes: bytes.span, to: &buffer)
     buffer.append(" HTTP/1.1\r\n")
+    let traffic = configuration.settings.routes[policy.routeIndex]
+    let upstream = configuration.settings.upstreams[traffic.upstreamIndex]
+    if let host = upstream.upstreamHost { buffer.append(text: "Host: \(host)\r\n") }
     for index in 0..<head.fieldCount {
       let field = head.field(at: index)
+      if field.id == .host, upstream.upstreamHost != nil { continue }
       if field.id == .authorization {
         buffer.append("Authorization: (as sent)\r\n")
       } else if !head.isHopByHop(at: index), !set.headerGuard.isGuarded(field, bytes: bytes.span) {
         policy.appendLine(field, bytes: bytes.span, to: &buffer)
       }
     }
-    let traffic = configuration.settings.routes[policy.routeIndex]
     ForwardedFields.append(
-      facts, bytes: bytes.span,
-      withForwarded: configuration.settings.upstreams[traffic.upstreamIndex].sendsForwarded,
-      to: &buffer)
+      facts, bytes: bytes.span, withForwarded: upstream.sendsForwarded, to: &buffer)
     policy.appendIdentity(to: &buffer)
     return section("sent", lines(buffer.readable))
   }

@@ -154,6 +154,11 @@ private final class World {
       out.readable, from: 0, limits: HeadLimits(headBytesMaximum: 64 << 10),
       requestMethod: head.method)
     check(outcome == .complete, "an answer that can't be read: \(outcome)")
+    if status == 308, let location = own.value(of: .location) {
+      let home = "https://" + String(lossy: bytes.slice(head.host)) + "/"
+      check(
+        String(lossy: out.readable.slice(location)).hasPrefix(home), "a redirect to somebody else")
+    }
   }
 
   private func answerMalformed(_ fault: WireFault, _ bytes: Span<UInt8>) {
