@@ -96,15 +96,14 @@ private func network(_ text: String) -> [AddressRange] {
   }
 
   @Test func compiledRulesSayWhatTheRulesSay() {
-    var dice = SystemRandomNumberGenerator()
+    var dice = ReadingModelTests.Dice(state: 5)
     for _ in 0..<200 {
-      let blocks = (0..<Int.random(in: 1...3, using: &dice)).map { _ in
+      let blocks = (0...dice.next(3)).map { _ in
         AddressBlock(
-          (0..<Int.random(in: 1...8, using: &dice)).map { _ in
-            let lower = UInt128(UInt64.random(in: 0...40, using: &dice))
-            let upper = lower + UInt128(UInt64.random(in: 0...12, using: &dice))
-            return AddressRule(
-              AddressRange(lower: lower, upper: upper), isAllowed: Bool.random(using: &dice))
+          (0...dice.next(8)).map { _ in
+            let lower = UInt128(dice.next(41))
+            let range = AddressRange(lower: lower, upper: lower + UInt128(dice.next(13)))
+            return AddressRule(range, isAllowed: dice.next(2) == 0)
           })
       }
       let table = AddressTable(blocks: blocks)
