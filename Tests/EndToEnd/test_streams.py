@@ -343,6 +343,18 @@ def test_public_routes_leave_subprotocols_alone(gateway, recorder):
     assert lines_named(server.head, "Sec-WebSocket-Protocol") == [value]
 
 
+def test_explain_tells_what_becomes_of_an_upgrade(gateway, recorder):
+    edge = gateway(config.guarded(recorder().address), ENVIRONMENT)
+    token = access()
+    upgrade = ["-H", "Connection: Upgrade", "-H", "Sec-WebSocket-Key: x", "-H"]
+    more = ["-H", f"Sec-WebSocket-Protocol: bearer, {token}"]
+    told = edge.command("explain", "GET", "/ws", *upgrade, "Upgrade: websocket", *more).stdout
+    assert "upgrade: websocket, passed on" in told and "chooses the subprotocol bearer" in told
+    assert "Upgrade: websocket" in told and token not in told
+    told = edge.command("explain", "GET", "/ws", *upgrade, "Upgrade: h2c", "--token", token).stdout
+    assert "upgrade: dropped" in told and "Upgrade: h2c" not in told
+
+
 # Event streams
 
 

@@ -213,6 +213,13 @@ struct Explanation {
     } else if policy.refusal == nil {
       lines.append("caller: anonymous")
     }
+    switch head.upgrade {
+    case .none: break
+    case .webSocket:
+      lines.append("upgrade: websocket, passed on; a tunnel ends with its token")
+      if policy.choosesBearer { lines.append("upgrade: the 101 chooses the subprotocol bearer") }
+    case .other: lines.append("upgrade: dropped, this is an ordinary request")
+    }
     return lines
   }
 
@@ -254,6 +261,9 @@ struct Explanation {
     ForwardedFields.append(
       facts, bytes: bytes.span, withForwarded: upstream.sendsForwarded, to: &buffer)
     policy.appendIdentity(to: &buffer)
+    if head.upgrade == .webSocket {
+      buffer.append("Connection: Upgrade\r\nUpgrade: websocket\r\n")
+    }
     return section("sent", lines(buffer.readable))
   }
 

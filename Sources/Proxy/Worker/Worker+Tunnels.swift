@@ -77,7 +77,6 @@ extension Worker {
         close(client)
         return false
       }
-      if client.phase != .tunnelling { return client.phase != .closed }
       if client.writeEnded && tunnel.upstreamToldEnd {
         close(client)
         return false
