@@ -30,7 +30,7 @@ public final class BufferPool {
   @unsafe
   func take() -> UnsafeMutableRawPointer {
     lentCount += 1
-    guard let block = unsafe free else { return unsafe pages.take() }
+    guard let block = unsafe free else { return unsafe takeNew() }
     unsafe free = unsafe Self.next(after: block)
     freeCount -= 1
     return unsafe block
@@ -39,12 +39,22 @@ public final class BufferPool {
   @unsafe
   func give(_ block: UnsafeMutableRawPointer) {
     lentCount -= 1
-    guard freeCount < keptMaximum else { return unsafe pages.giveBack(block) }
+    guard freeCount < keptMaximum else { return unsafe giveBack(block) }
     // Every block has room for a pointer (checked in `init`) and is aligned for one.
     unsafe block.storeBytes(of: free, as: UnsafeMutableRawPointer?.self)
     unsafe free = block
     freeCount += 1
   }
+
+  // The rare ways are calls, so that the usual ones stay small enough to be inlined.
+
+  @unsafe
+  @inline(never)
+  private func takeNew() -> UnsafeMutableRawPointer { unsafe pages.take() }
+
+  @unsafe
+  @inline(never)
+  private func giveBack(_ block: UnsafeMutableRawPointer) { unsafe pages.giveBack(block) }
 
   @unsafe
   private static func next(after block: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {

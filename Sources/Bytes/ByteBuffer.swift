@@ -262,7 +262,12 @@ public struct ByteBuffer: ~Copyable {
 
   /// Borrows a block from the loop's pool unless there is storage already.
   public mutating func acquire(from pool: BufferPool) {
-    guard unsafe base == nil else { return }
+    if unsafe base == nil { borrow(from: pool) }
+  }
+
+  /// Most calls find storage: the others are kept out of them.
+  @inline(never)
+  private mutating func borrow(from pool: BufferPool) {
     unsafe base = unsafe pool.take()
     capacity = pool.blockBytes
     clear()

@@ -23,6 +23,8 @@ from material import wait_for
 COUNT = 1000
 LOT = 2000
 FRESH_EVERY = 20
+PAUSE = 0.5
+"""Seconds between two lots of an attack: an ordinary client doesn't take all that it can get."""
 ATTACKS = {
     "head": ["-H", "-i", "5", "-x", "24", "-t", "GET"],
     "body": ["-B", "-i", "5", "-x", "10", "-s", "8192", "-t", "POST"],
@@ -138,6 +140,7 @@ def pair(kind: str, proxy, client: Client, seconds: int) -> tuple:
         while attack.go_on() or not latencies:
             latencies += client.lot()
             cost = max(cost, (resident(pid) - memory) / COUNT)
+            time.sleep(PAUSE)
     finally:
         attack.stop()
     wait_until(lambda: open_files(pid) < files + 100, "the attackers are gone")

@@ -17,6 +17,16 @@ struct SocketTests {
     #expect(try receive(pair.first, count: 4) == "pong")
   }
 
+  @Test(arguments: [EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EADDRNOTAVAIL])
+  func whatHasRunOutHereIsNobodyElsesFault(_ code: Int32) {
+    #expect(SystemError(code: code, call: "connect").isExhaustion)
+  }
+
+  @Test(arguments: [ECONNREFUSED, ENETUNREACH, EHOSTUNREACH, ETIMEDOUT, ENOENT, EAGAIN, EACCES])
+  func whatThePeerRefusesIsNoExhaustion(_ code: Int32) {
+    #expect(!SystemError(code: code, call: "connect").isExhaustion)
+  }
+
   @Test func anEmptySocketWouldBlock() throws {
     let pair = try Socket.makePair()
     var into = ByteBuffer(capacity: 16)

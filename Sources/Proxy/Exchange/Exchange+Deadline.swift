@@ -43,6 +43,7 @@ extension Exchange {
   }
 
   /// What is waited for has changed: a client pays only for the time that it kept us waiting.
+  @inline(never)
   func stopCharging(_ worker: Worker, _ client: ClientConnection) {
     if bodyCredit.isWaiting {
       bodyCredit.rest(waitNumbers(worker).bodyTerms, moved: client.bytesReceived, now: worker.now)

@@ -228,17 +228,20 @@ extension Worker {
   }
 
   /// Between exchanges, an answer waits for its client to read: only reading moves the deadline.
+  @inline(never)
   private func awaitSending(_ client: ClientConnection) {
     guard !client.sending.isWaiting(at: client.bytesSent) else { return }
     move(client, to: sendingDeadline(client))
   }
 
   /// Until when the client must go on reading.
+  @inline(never)
   func sendingDeadline(_ client: ClientConnection) -> Int64 {
     client.sending.wait(snapshot.sendTerms, moved: client.bytesSent, now: now)
   }
 
   /// The client is not waited for to read any more.
+  @inline(never)
   func endSending(_ client: ClientConnection) {
     client.sending.rest(snapshot.sendTerms, moved: client.bytesSent, now: now)
   }

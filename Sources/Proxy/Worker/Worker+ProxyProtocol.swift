@@ -16,6 +16,8 @@ extension Worker {
   }
 
   /// Reads until the header is complete. False when it isn't yet, or when the connection is closed.
+  /// Once a connection at most: as a call it doesn't crowd the serving of requests.
+  @inline(never)
   func awaitProxyHeader(_ client: ClientConnection) -> Bool {
     while true {
       if !client.input.isEmpty {
