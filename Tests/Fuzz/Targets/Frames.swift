@@ -8,12 +8,15 @@ private struct Position: Equatable {
   var isAtBoundary = true
   var isBroken = false
   var hasSentClose = false
+  /// Bytes behind the last end of a frame; not asked of a broken stream.
+  var unfinishedBytes = 0
 
   init() {}
   init(_ tracker: ServerFrameTracker) {
     isAtBoundary = tracker.isAtBoundary
     isBroken = tracker.isBroken
     hasSentClose = tracker.hasSentClose
+    unfinishedBytes = tracker.isBroken ? 0 : tracker.unfinishedBytes
   }
 }
 
@@ -34,6 +37,17 @@ func fuzzServerFrames(_ input: Span<UInt8>) {
     copy.advance(input.slice(from: cut))
     check(Position(copy) == whole, "cut at \(cut) it differs")
   }
+  // Frame by frame.
+  var stepping = ServerFrameTracker()
+  var offset = 0
+  while offset < input.count, !stepping.isBroken {
+    let taken = stepping.advanceToBoundary(input.slice(from: offset))
+    check(taken > 0 && offset + taken <= input.count, "a step of \(taken)")
+    offset += taken
+    let isEnd = stepping.isAtBoundary || stepping.isBroken || offset == input.count
+    check(isEnd, "a step that ends nowhere")
+  }
+  check(Position(stepping) == whole, "frame by frame it differs")
 }
 
 /// Walks over whole frames; a frame that isn't whole leaves the walk within it.
@@ -43,10 +57,12 @@ private func plainPosition(_ bytes: [UInt8]) -> Position {
   func broken() -> Position {
     position.isBroken = true
     position.isAtBoundary = false
+    position.unfinishedBytes = 0
     return position
   }
   while let first = rest.first {
     position.isAtBoundary = false
+    position.unfinishedBytes = rest.count
     let opcode = first & 15
     let isControl = opcode >= 8
     if ![0, 1, 2, 8, 9, 10].contains(opcode) || isControl && first < 128 { return broken() }
@@ -66,6 +82,7 @@ private func plainPosition(_ bytes: [UInt8]) -> Position {
     rest = rest.dropFirst(Int(length))
     if opcode == 8 { position.hasSentClose = true }
     position.isAtBoundary = true
+    position.unfinishedBytes = 0
   }
   return position
 }

@@ -127,6 +127,12 @@ private final class World {
     checkLines(forwarded)
     request.appendCORS(set: set, bytes: bytes, to: &out)
     check(!out.overflowed, "more forwarded than came in")
+    guard request.choosesBearer else { return }
+    check(head.upgrade == .webSocket, "a subprotocol chosen for no WebSocket")
+    var chosen = ByteBuffer(capacity: 128)
+    request.appendChosenSubprotocol(bytes: bytes, to: &chosen)
+    let line = String(lossy: chosen.readable).lowercased()
+    check(line == "sec-websocket-protocol: bearer\r\n", "a subprotocol nobody has: \(line)")
   }
 
   /// Five fields at most, each on one line, whatever the claims were.
