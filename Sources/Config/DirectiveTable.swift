@@ -128,6 +128,11 @@ public enum DirectiveTable {
       "Admits short and known default secrets while every listener is on loopback; never empty"
         + " ones."),
     DirectiveRule(
+      "decrypt FILE", in: [.realm], 1...1, isRepeatable: true,
+      "A key that opens encrypted tokens (JWE): a private RSA key (PEM or JWK) for `RSA-OAEP-256`, or"
+        + " a JWK of type `oct` for `dir`, with `A128GCM` or `A256GCM`. What is inside must be signed"
+        + " like any other token. Up to 8."),
+    DirectiveRule(
       "access { }", in: [.realm], 0...0, opens: .tokenClass, "The tokens that requests carry."),
     DirectiveRule(
       "refresh { }", in: [.realm], 0...0, opens: .tokenClass,

@@ -50,7 +50,7 @@ struct JSONWebKey {
   /// The key, or why it is none.
   func read(_ text: Span<UInt8>) throws(JSONWebKeyFault) -> TokenKey {
     guard document.kind(row) == .object else { throw JSONWebKeyFault("is no JSON object") }
-    try checkUse(text)
+    try checkUse(text, use: "sig", operations: ["verify", "sign"])
     let identifier = try identifier(text)
     let material: TokenKey.Material
     switch string("kty", text) {
@@ -80,30 +80,32 @@ struct JSONWebKey {
 
   // MARK: What it is for
 
-  private func checkUse(_ text: Span<UInt8>) throws(JSONWebKeyFault) {
+  /// Refuses a key whose `use` or `key_ops` are for something else.
+  func checkUse(
+    _ text: Span<UInt8>, use: StaticString, operations: [StaticString]
+  ) throws(JSONWebKeyFault) {
+    let purpose = "\(use)" == "enc" ? "encryption" : "signatures"
     if let value = document.member("use", of: row, in: text),
-      !document.string(value, in: text, equals: "sig")
+      !document.string(value, in: text, equals: use)
     {
-      throw JSONWebKeyFault("is not for signatures (use)")
+      throw JSONWebKeyFault("is not for \(purpose) (use)")
     }
-    guard let operations = document.member("key_ops", of: row, in: text) else { return }
-    guard document.kind(operations) == .array else {
+    guard let listed = document.member("key_ops", of: row, in: text) else { return }
+    guard document.kind(listed) == .array else {
       throw JSONWebKeyFault("has key_ops that are no array")
     }
-    var element = operations + 1
-    let end = document.next(operations)
+    var element = listed + 1
+    let end = document.next(listed)
     while element < end {
-      if document.string(element, in: text, equals: "verify")
-        || document.string(element, in: text, equals: "sign")
-      {
+      for operation in operations where document.string(element, in: text, equals: operation) {
         return
       }
       element = document.next(element)
     }
-    throw JSONWebKeyFault("is not for signatures (key_ops)")
+    throw JSONWebKeyFault("is not for \(purpose) (key_ops)")
   }
 
-  private func identifier(_ text: Span<UInt8>) throws(JSONWebKeyFault) -> [UInt8]? {
+  func identifier(_ text: Span<UInt8>) throws(JSONWebKeyFault) -> [UInt8]? {
     guard let value = document.member("kid", of: row, in: text) else { return nil }
     guard let name = document.text(value, in: text) else {
       throw JSONWebKeyFault("has a kid that is no string")
@@ -117,7 +119,7 @@ struct JSONWebKey {
   private func algorithm(
     _ text: Span<UInt8>, for material: TokenKey.Material
   ) throws(JSONWebKeyFault) -> TokenAlgorithm? {
-    guard document.member("alg", of: row, in: text) != nil else { return nil }
+    guard has("alg", text) else { return nil }
     let name = Array((string("alg", text) ?? "").utf8)
     guard let algorithm = TokenAlgorithm(name.span) else {
       throw JSONWebKeyFault("has an alg that is none of \(TokenAlgorithm.allNames)")
@@ -130,7 +132,7 @@ struct JSONWebKey {
 
   // MARK: What it is made of
 
-  private func rsa(_ text: Span<UInt8>) throws(JSONWebKeyFault) -> TokenKey.Material {
+  func rsa(_ text: Span<UInt8>) throws(JSONWebKeyFault) -> TokenKey.Material {
     let modulus = try number("n", text)
     let exponent = try number("e", text)
     var secret: RSAPrivateNumbers?
@@ -195,12 +197,16 @@ struct JSONWebKey {
 
   // MARK: Members
 
-  private func string(_ name: StaticString, _ text: Span<UInt8>) -> String? {
+  func has(_ name: StaticString, _ text: Span<UInt8>) -> Bool {
+    document.member(name, of: row, in: text) != nil
+  }
+
+  func string(_ name: StaticString, _ text: Span<UInt8>) -> String? {
     document.member(name, of: row, in: text).flatMap { document.text($0, in: text) }
   }
 
   /// The bytes of a base64url member.
-  private func number(
+  func number(
     _ name: StaticString, _ text: Span<UInt8>
   ) throws(JSONWebKeyFault) -> [UInt8] {
     guard let value = string(name, text) else { throw JSONWebKeyFault("has no \(name)") }

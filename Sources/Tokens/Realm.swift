@@ -37,6 +37,8 @@ public final class Realm: Sendable {
   let keys: [VerificationKey]
   /// Algorithms that some key has.
   let algorithmMask: UInt16
+  /// Keys that open encrypted tokens.
+  let decryptionKeys: [DecryptionKey]
   /// True when some key can only be meant by its `kid`.
   let hasKeyIdentifiers: Bool
 
@@ -49,6 +51,7 @@ public final class Realm: Sendable {
     guard faults.isEmpty else { throw RealmRejection(faults: faults) }
     self.keys = keys
     algorithmMask = keys.reduce(0) { $0 | $1.algorithm.mask }
+    decryptionKeys = definition.decryptionKeys
     hasKeyIdentifiers = keys.contains { !$0.isUnnamed }
     self.weaknesses = weaknesses
     name = definition.name

@@ -83,6 +83,8 @@ public struct RealmDefinition: Sendable {
   /// Admits short and known secrets (never empty ones). Assembly sets it only while every listener
   /// is on loopback.
   public var admitsWeakSecrets = false
+  /// Keys that open encrypted tokens; without one they are malformed.
+  public var decryptionKeys: [DecryptionKey] = []
   /// Access tokens.
   public var access = ClassDefinition()
   /// Refresh tokens, nil for a realm that has none.

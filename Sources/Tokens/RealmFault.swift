@@ -29,6 +29,10 @@ public struct RealmFault: Sendable, Equatable {
     case unfittingAlgorithms
     /// A key says no algorithm, and there are several for its kind.
     case unknownAlgorithm
+    /// A key that opens encrypted tokens is also a signing secret.
+    case decryptionSecretSigns
+    /// More than `DecryptionKey.countMaximum`.
+    case tooManyDecryptionKeys
     /// `nest-dual-secret` with one secret for both classes.
     case equalSecrets
     /// A lifetime below one second or beyond what a number of seconds can say.
@@ -75,6 +79,7 @@ public struct RealmFault: Sendable, Equatable {
       }
     case .lonelyPrevious, .previousIsCurrent, .tooManyPrevious: "previous"
     case .unfittingAlgorithms: "algorithms"
+    case .decryptionSecretSigns, .tooManyDecryptionKeys: "decrypt"
     case .undecodableSecret: "encoding"
     case .badLifetime: "lifetime"
     case .badLeeway: "leeway"
@@ -98,6 +103,9 @@ public struct RealmFault: Sendable, Equatable {
       "there are more than \(ClassDefinition.previousSecretsMaximum) previous secrets"
     case .unfittingAlgorithms: "none of these algorithms fits \(subject)"
     case .unknownAlgorithm: "\(subject) does not say its algorithm, and there are several for it"
+    case .decryptionSecretSigns: "a key that opens encrypted tokens is also a signing secret"
+    case .tooManyDecryptionKeys:
+      "there are more than \(DecryptionKey.countMaximum) keys that open encrypted tokens"
     case .equalSecrets:
       "access and refresh secret are equal; preset nest-dual-secret needs two different ones"
     case .badLifetime: "the lifetime must be between 1 second and 100 years"
@@ -126,6 +134,8 @@ public struct RealmFault: Sendable, Equatable {
     case .unfittingAlgorithms:
       "HS256 and its kin need a secret, RS256 and PS256 an RSA key, ES256 a P-256 key, ES384 P-384,"
         + " ES512 P-521, EdDSA an Ed25519 key"
+    case .decryptionSecretSigns: "whoever encrypts could sign too: make another one"
+    case .tooManyDecryptionKeys: "drop those that no living token was encrypted with"
     case .unknownAlgorithm: "add `algorithms RS256;`, or whichever its issuer signs with"
     case .emptySecret, .shortSecret, .knownSecret: "make one with `gateway secret new`"
     case .undecodableSecret: "`encoding raw` takes the text as it is, as the backends do"
@@ -142,7 +152,8 @@ public struct RealmFault: Sendable, Equatable {
     case .shortSecret, .knownSecret: true
     case .missingSecret, .emptySecret, .undecodableSecret, .keyAsSecret, .lonelyPrevious,
       .previousIsCurrent, .tooManyPrevious, .unfittingAlgorithms, .unknownAlgorithm,
-      .equalSecrets, .badLifetime, .badLeeway, .contradictoryType:
+      .decryptionSecretSigns, .tooManyDecryptionKeys, .equalSecrets, .badLifetime, .badLeeway,
+      .contradictoryType:
       false
     }
   }

@@ -25,9 +25,13 @@ struct RealmKeys {
     if definition.leewaySeconds < 0 || definition.leewaySeconds > Self.leewaySecondsMaximum {
       faults.append(RealmFault(kind: .badLeeway, tokenClass: nil))
     }
+    if definition.decryptionKeys.count > DecryptionKey.countMaximum {
+      faults.append(RealmFault(kind: .tooManyDecryptionKeys, tokenClass: nil))
+    }
     checkLifetime(definition.access, .access)
     checkTypes()
     let access = drafts(definition.access, .access)
+    checkDecryption(access)
     guard let rules = definition.refresh else { return access.map(VerificationKey.init) }
     checkLifetime(rules, .refresh)
     var refresh: [KeyDraft]
@@ -40,6 +44,7 @@ struct RealmKeys {
       }
     } else {
       refresh = drafts(rules, .refresh)
+      checkDecryption(refresh)
     }
     let isShared = refresh.contains { one in
       access.contains { $0.material.equals(one.material) }
@@ -142,6 +147,14 @@ struct RealmKeys {
   private mutating func checkLifetime(_ rules: ClassDefinition, _ tokenClass: TokenClass) {
     guard let lifetime = rules.lifetimeSeconds else { return }
     if lifetime < 1 || lifetime > Self.lifetimeSecondsMaximum { note(.badLifetime, tokenClass) }
+  }
+
+  private mutating func checkDecryption(_ drafts: [KeyDraft]) {
+    for key in definition.decryptionKeys {
+      for case .secret(let secret) in drafts.map(\.material) where key.equals(secret) {
+        faults.append(RealmFault(kind: .decryptionSecretSigns, tokenClass: nil))
+      }
+    }
   }
 
   /// `type: refresh` is never an access token and `type: access` never a refresh token, in any

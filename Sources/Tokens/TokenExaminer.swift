@@ -5,6 +5,8 @@
 // order, those of the expected class first; the other class's keys are tried too, because a genuine
 // token of the wrong class is a different event (`wrong_token_type`) than a forgery.
 //
+// An encrypted token is opened first, and what comes out must be a signed one.
+//
 // It owns all its memory: warm, a verification with a shared secret allocates nothing, and its cost
 // is the MAC plus one pass over the payload; public keys allocate within OpenSSL. One worker.
 
@@ -25,6 +27,8 @@ struct TokenExaminer: ~Copyable {
   /// What was signed, kept only for tokens without `jti`, whose id is its hash.
   private var signingInput: ByteBuffer
   private var hasAccepted = false
+  /// Made for the first encrypted token of a realm that takes such.
+  private var opener: TokenOpener?
 
   init(tokenBytesMaximum: Int) {
     self.tokenBytesMaximum = tokenBytesMaximum
@@ -37,7 +41,31 @@ struct TokenExaminer: ~Copyable {
   ) -> TokenVerdict {
     hasAccepted = false
     guard token.count <= tokenBytesMaximum else { return .denied(.tooLarge) }
-    guard let parts = CompactToken(token) else { return .denied(.malformed) }
+    guard let parts = CompactToken(token) else {
+      guard !realm.decryptionKeys.isEmpty else { return .denied(.malformed) }
+      let opener = makeOpener()
+      if let reason = opener.open(token, realm: realm) { return .denied(reason) }
+      var inner = ByteBuffer()
+      opener.exchangeOpened(&inner)
+      defer { opener.exchangeOpened(&inner) }
+      guard let parts = CompactToken(inner.readable) else { return .denied(.malformed) }
+      return verify(inner.readable, parts, realm, accepting, nowSeconds)
+    }
+    return verify(token, parts, realm, accepting, nowSeconds)
+  }
+
+  private mutating func makeOpener() -> TokenOpener {
+    if let opener { return opener }
+    let made = TokenOpener(tokenBytesMaximum: tokenBytesMaximum)
+    opener = made
+    return made
+  }
+
+  /// Verifies a signed token, encrypted before or not.
+  private mutating func verify(
+    _ token: Span<UInt8>, _ parts: CompactToken, _ realm: Realm, _ accepting: AcceptedClasses,
+    _ nowSeconds: Int64
+  ) -> TokenVerdict {
     let algorithm: TokenAlgorithm
     switch header.judge(token.slice(parts.header)) {
     case .algorithm(let known): algorithm = known
@@ -76,7 +104,24 @@ struct TokenExaminer: ~Copyable {
   ) -> DenialReason? {
     hasAccepted = false
     guard token.count <= tokenBytesMaximum else { return .tooLarge }
-    guard let parts = CompactToken(token, allowsEmptyPayload: true) else { return .malformed }
+    guard let parts = CompactToken(token, allowsEmptyPayload: true) else {
+      guard !realm.decryptionKeys.isEmpty else { return .malformed }
+      let opener = makeOpener()
+      if let reason = opener.open(token, realm: realm) { return reason }
+      var inner = ByteBuffer()
+      opener.exchangeOpened(&inner)
+      defer { opener.exchangeOpened(&inner) }
+      guard let parts = CompactToken(inner.readable, allowsEmptyPayload: true) else {
+        return .malformed
+      }
+      return verifySignature(inner.readable, parts, realm, nowSeconds)
+    }
+    return verifySignature(token, parts, realm, nowSeconds)
+  }
+
+  private mutating func verifySignature(
+    _ token: Span<UInt8>, _ parts: CompactToken, _ realm: Realm, _ nowSeconds: Int64
+  ) -> DenialReason? {
     let algorithm: TokenAlgorithm
     switch header.judge(token.slice(parts.header)) {
     case .algorithm(let known): algorithm = known

@@ -112,6 +112,18 @@ extension Compiler {
     }
   }
 
+  /// `decrypt FILE` of a realm.
+  func decryptionKey(_ directive: Directive) -> DecryptionKey? {
+    guard let argument = directive.arguments.first,
+      let bytes = contents(argument, atMost: KeyFile.bytesMaximum, "a key file")
+    else { return nil }
+    do throws(KeyFileFault) {
+      return try DecryptionKey(bytes.span)
+    } catch {
+      return argument.refuse(log, error.message, error.hint)
+    }
+  }
+
   private func contents(_ argument: Argument, atMost count: Int, _ what: String) -> [UInt8]? {
     guard let path = path(argument) else { return nil }
     switch source.readFile(path, count) {

@@ -73,6 +73,7 @@ extension Compiler {
         definition.admitsWeakSecrets = true
       }
     }
+    definition.decryptionKeys = body.all(named: "decrypt").compactMap(decryptionKey)
     // A realm without an access block lacks its secret, which Tokens says.
     if let access = body.first(named: "access") { definition.access = tokenClass(access) }
     if let refresh = body.first(named: "refresh") { definition.refresh = tokenClass(refresh) }

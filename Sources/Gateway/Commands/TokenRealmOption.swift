@@ -10,13 +10,15 @@ import Tokens
 /// A realm for a tool.
 enum TokenRealmOption {
   static let valued = [
-    "-c", "--secret-file", "--key", "--jwks", "--encoding", "--alg", "--issuer", "--audience",
+    "-c", "--secret-file", "--key", "--jwks", "--decrypt", "--encoding", "--alg", "--issuer",
+    "--audience",
   ]
   static let help = """
       -c FILE             the configuration (gateway.conf)
       --secret-file FILE  no configuration: the secret is in this file (one line end is dropped)
       --key FILE          no configuration: a key (PEM, certificate or JWK) is in this file
       --jwks FILE         no configuration: a JWK set is in this file
+      --decrypt FILE      with these files: the key that opens encrypted tokens
       --encoding E        with --secret-file: raw (as the backends take it), base64, base64url, hex
       --alg ALG           with these files: the algorithm, where the key does not say it
                           (HS256 for a secret; an RSA key needs RS256, PS256, ...)
@@ -39,8 +41,8 @@ enum TokenRealmOption {
       }
       return try realm(words, option, path, purpose)
     }
-    for option in ["--encoding", "--alg", "--issuer", "--audience"] where !words.all(option).isEmpty
-    {
+    for option in ["--decrypt", "--encoding", "--alg", "--issuer", "--audience"]
+    where !words.all(option).isEmpty {
       throw UsageMistake(
         message: "\(option) belongs to \(files.joined(separator: ", ")); a realm has its own")
     }
@@ -77,6 +79,10 @@ enum TokenRealmOption {
     // A tool may look at tokens of any secret; what is weak about it is said.
     definition.admitsWeakSecrets = true
     definition.refresh = ClassDefinition()
+    if let path = try words.one("--decrypt") {
+      guard let key = decryptionKey(path) else { return nil }
+      definition.decryptionKeys = [key]
+    }
     let algorithm = try algorithm(words, isForSecret: option == "--secret-file")
     definition.access.algorithms = algorithm.map { [$0] }
     if option == "--secret-file" {
@@ -134,6 +140,18 @@ enum TokenRealmOption {
       let file = try KeyFile(bytes.span, for: purpose)
       for note in file.notes { Output.explain("note: \(path): \(note)\n") }
       return file
+    } catch {
+      Output.complaint("\(path) \(error.message)")
+      if let hint = error.hint { Output.explain("\(hint)\n") }
+      return nil
+    }
+  }
+
+  /// A key that opens encrypted tokens; nil after a report.
+  static func decryptionKey(_ path: String) -> DecryptionKey? {
+    guard let bytes = read(path, KeyFile.bytesMaximum) else { return nil }
+    do throws(KeyFileFault) {
+      return try DecryptionKey(bytes.span)
     } catch {
       Output.complaint("\(path) \(error.message)")
       if let hint = error.hint { Output.explain("\(hint)\n") }

@@ -20,6 +20,7 @@ enum TokenSignCommand {
       --expires SECONDS   its life, like 30s, 15m or 7d (the class's lifetime, else 15m)
       --jti ID            its id (else random)
       --payload JSON      the whole payload, taken as it is; no other claim is added
+      --encrypt FILE      encrypts the token (JWE) for the holder of this key, as --decrypt takes it
     \(TokenRealmOption.help)
 
     """
@@ -29,7 +30,9 @@ enum TokenSignCommand {
     Command.run("token sign", help: help, words) { (words) throws(UsageMistake) in
       let words = try CommandWords(
         words,
-        valued: TokenRealmOption.valued + ["--sub", "--claim", "--expires", "--jti", "--payload"],
+        valued: TokenRealmOption.valued + [
+          "--sub", "--claim", "--expires", "--jti", "--payload", "--encrypt",
+        ],
         flagged: ["--refresh"])
       try words.expectOperands(0...1, "nothing")
       let given = try words.one("--payload")
@@ -67,7 +70,12 @@ enum TokenSignCommand {
         payload.add("aud", audiences.count == 1 ? only : "[\(audiences.joined(separator: ","))]")
       }
       for (name, value) in claims { payload.add(name, value) }
-      Output.answer(signer.sign(payload: given ?? payload.text) + "\n")
+      var token = signer.sign(payload: given ?? payload.text)
+      if let path = try words.one("--encrypt") {
+        guard let key = TokenRealmOption.decryptionKey(path) else { return ExitCode.refused }
+        token = TokenSealer(key).seal(token)
+      }
+      Output.answer(token + "\n")
       return ExitCode.done
     }
   }
