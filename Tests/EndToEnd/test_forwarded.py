@@ -73,7 +73,9 @@ def test_nothing_that_a_client_claims_arrives(gateway, recorder, name, value, tr
         "x-forwarded-prefix": "/app",
         "forwarded": f'for=127.0.0.1;host="{HOST}";proto=http',
     }
-    assert b"evil" not in backend.head and b"6.6" not in backend.head and b"666" not in backend.head
+    # A request's id is random, and may look like anything.
+    rest = [value for name, _, value in lines(backend.head) if name != b"X-Request-Id"]
+    assert not [value for value in rest if b"evil" in value or b"6.6" in value or b"666" in value]
 
 
 def test_a_prefix_is_told_only_where_one_is_stripped(gateway, recorder):
