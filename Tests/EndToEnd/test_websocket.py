@@ -525,6 +525,27 @@ def test_a_slow_reader_costs_a_bounded_buffer_and_is_cut(gateway, ws_python):
     assert edge.logged(path="/flood/1000")["reason"] == "send_timeout"
 
 
+def test_an_idle_tunnel_holds_no_buffer(gateway, ws_python):
+    edge = gateway(config.open_to(ws_python.address, workers=1))
+    count = 300
+
+    def open_and_speak(stack):
+        client = stack.enter_context(edge.connect())
+        client.send(handshake("/echo"))
+        assert client.read_response().status == 101
+        client.send(frame(b"x" * 20_000, BINARY, mask=True))
+        assert read_frame(client) == (BINARY, b"x" * 20_000)
+
+    with ExitStack() as stack:
+        for _ in range(20):
+            open_and_speak(stack)
+        before = edge.memory("VmRSS")
+        for _ in range(count):
+            open_and_speak(stack)
+        # Each has had 20 KB in a buffer, each way.
+        assert edge.memory("VmRSS") - before < count * 4
+
+
 def test_draining_tells_tunnels_to_go_away(gateway, ws_python):
     edge = gateway(config.open_to(ws_python.address))
     stopper = threading.Thread(target=edge.stop)

@@ -289,11 +289,13 @@ public final class Worker {
   private func handleMessages() {
     messages.removeAll(keepingCapacity: true)
     mailbox.drain(into: &messages)
-    var revocationsChanged = false
+    // The table is shared: one walk over the streams sees every change that these messages are about.
+    var hasSwept = false
     for message in messages {
       switch message {
       case .revocationsChanged:
-        revocationsChanged = true
+        if !hasSwept { sweepStreams() }
+        hasSwept = true
       case .drain(let deadline):
         drain(until: deadline)
       case .revocationApplied(let ticket, let isDurable):
@@ -305,14 +307,14 @@ public final class Worker {
       case .housekeep:
         gatekeeper.housekeep()
         // For a token whose end the clock has jumped over.
-        revocationsChanged = true
+        if !hasSwept { sweepStreams() }
+        hasSwept = true
       case .acceptAgain:
         resumeAccepting()
       case .reportCounters(let serial):
         control.send(.counters(worker: index, serial: serial, reportedCounters))
       }
     }
-    if revocationsChanged { sweepStreams() }
   }
 
   private var reportedCounters: Counters {
