@@ -72,6 +72,30 @@ def test_a_body_at_the_rate_may_take_as_long_as_it_takes(gateway, recorder, rate
         assert client.read_response("POST").status == 200
 
 
+def test_a_body_below_the_rate_does_not_pass_for_an_answer_that_goes_on(gateway, recorder):
+    """The backend answers before the body is there, and goes on with whatever comes of it."""
+
+    def script(peer):
+        peer.read_head()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        while True:
+            peer.send(peer.exactly(1))
+
+    edge = gateway(limited(recorder(script).address, "body_timeout 1s; body_rate 1000;"))
+    with edge.connect() as client:
+        client.send(render("POST", "/slow", [("Content-Length", "100000")]))
+        assert client.read_head().status == 200
+        begun = time.monotonic()
+        try:
+            while time.monotonic() - begun < SOON:
+                client.send(b"x" * 10)
+                time.sleep(0.1)
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+        assert time.monotonic() - begun < SOON / 2
+    assert edge.logged(path="/slow")["reason"] == "request_timeout"
+
+
 def test_a_body_that_the_upstream_holds_back_is_not_the_clients_fault(gateway, recorder):
     """The client could not send: the time that the upstream took is not charged to it."""
 

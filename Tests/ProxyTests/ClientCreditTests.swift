@@ -73,6 +73,15 @@ private let terms = ClientCredit.Terms(silenceNanoseconds: 30 * second, bytesPer
     #expect(due == 40 * second, "the timer was late")
   }
 
+  @Test func anEmptyAccountSaysSo() {
+    var credit = ClientCredit()
+    #expect(!credit.isEmpty(at: 100 * second), "nobody is waited for")
+    _ = credit.wait(terms, moved: 0, now: 0)
+    #expect(!credit.isEmpty(at: 29 * second) && credit.isEmpty(at: 30 * second))
+    credit.rest(terms, moved: 0, now: 30 * second)
+    #expect(!credit.isEmpty(at: 31 * second))
+  }
+
   @Test func withoutARateOnlySilenceCounts() {
     let silence = ClientCredit.Terms(silenceNanoseconds: 30 * second, bytesPerSecond: 0)
     var credit = ClientCredit()

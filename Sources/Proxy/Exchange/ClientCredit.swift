@@ -35,12 +35,20 @@ struct ClientCredit {
   /// True when a wait is going on and no byte has moved since it was settled.
   func isWaiting(at moved: Int) -> Bool { since != nil && seen == moved }
 
+  /// True when the wait that is going on has spent all that was left when it was settled.
+  func isEmpty(at now: Int64) -> Bool {
+    guard let since, let left else { return false }
+    return now - since >= left
+  }
+
   /// Begins a wait or settles the one that is going on; returns when the account will be empty.
   mutating func wait(_ terms: Terms, moved: Int, now: Int64) -> Int64 {
     settle(terms, moved: moved, now: now)
     since = now
     seen = moved
-    return now + max(0, left ?? terms.silenceNanoseconds)
+    let rest = max(0, left ?? terms.silenceNanoseconds)
+    left = rest
+    return now + rest
   }
 
   /// Ends the wait that is going on, if any.
@@ -55,7 +63,8 @@ struct ClientCredit {
     // At most 8 GB in one step: the product stays below 2^63.
     let bytes = Int64(min(max(0, moved - seen), 8_000_000_000))
     let earned = bytes * 1_000_000_000 / terms.bytesPerSecond
-    let before = left ?? terms.silenceNanoseconds
+    // A wait that is going on has said what was left when it began.
+    let before = left ?? 0
     // Both are at most some 2^63 / 2: a wait is settled at least when its account is empty.
     left = min(terms.silenceNanoseconds, before - (now - since) + earned)
   }

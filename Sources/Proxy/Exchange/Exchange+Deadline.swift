@@ -25,6 +25,12 @@ extension Exchange {
       due = worker.deadline(inMilliseconds: upstreamSettings(worker).connectTimeoutMilliseconds)
     case .upstreamWritable, .responseBody:
       due = worker.deadline(inMilliseconds: route.bodyIdleTimeoutMilliseconds)
+      if requestPhase == .relaying, wait == .responseBody, !isStream {
+        // The answer has begun before the request's end: the client is waited for as well, and a
+        // trickle of its body must not pass for an answer that goes on.
+        due = min(
+          due, bodyCredit.wait(route.bodyTerms, moved: client.bytesReceived, now: worker.now))
+      }
     case .responseHead:
       due = worker.deadline(inMilliseconds: route.responseHeadTimeoutMilliseconds)
     case .clientWritable: due = worker.sendingDeadline(client)
@@ -95,6 +101,8 @@ extension Exchange {
     case .upstreamConnect: upstreamFailed(.connectTimedOut, worker, client)
     case .upstreamWritable: upstreamFailed(.requestTimedOut, worker, client)
     case .responseHead: upstreamFailed(.responseTimedOut, worker, client)
+    case .responseBody where requestPhase == .relaying && bodyCredit.isEmpty(at: worker.now):
+      worker.abort(client, because: "request_timeout")
     case .responseBody: upstreamFailed(.closedWithinResponse, worker, client)
     case .clientWritable: worker.abort(client, because: "send_timeout")
     case .revocation: revocationApplied(worker, client, isDurable: false)
