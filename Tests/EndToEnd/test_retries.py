@@ -93,9 +93,11 @@ def test_a_new_connection_that_dies(gateway, recorder, method):
         b"H",
         b"HTTP/1.1 200 OK\r\nContent-Le",
         b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP",
+        b"HTTP/1.1 103 Early Hints\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
         b"garbage\r\n",
     ],
-    ids=["a byte", "half a head", "an interim one", "garbage"],
+    ids=["a byte", "half a head", "an interim one and more", "an interim one", "100", "garbage"],
 )
 def test_an_answer_that_had_begun(gateway, recorder, words):
     backend = recorder(dies(words))

@@ -63,7 +63,8 @@ extension Exchange {
     case .nothing:
       return false
     case .ended, .failed:
-      let nothingCame = connection.input.isEmpty
+      // Not a look at the buffer: an interim answer is consumed, and was an answer all the same.
+      let nothingCame = connection.bytesReceived == 0
       let failure: UpstreamFailure =
         connection.phase == .connecting
         ? .connectFailed : nothingCame ? .closedBeforeResponse : .responseMalformed

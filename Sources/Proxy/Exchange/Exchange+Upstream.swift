@@ -55,6 +55,7 @@ extension Exchange {
     upstream = connection
     connection.client = client.token
     connection.bytesSent = 0
+    connection.bytesReceived = 0
     connection.isCounted = true
     worker.pools[connection.upstream].began(server: connection.server)
     if connection.phase == .idle { connection.phase = .busy }

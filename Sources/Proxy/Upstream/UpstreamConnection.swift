@@ -35,8 +35,8 @@ final class UpstreamConnection {
   var isCounted = false
   /// Bytes of the current request that the kernel has taken.
   var bytesSent = 0
-  /// Bytes that came since the connection began.
-  private(set) var bytesReceived = 0
+  /// Bytes that came since the current request was begun.
+  var bytesReceived = 0
 
   init(token: UInt64, upstream: Int, server: Int, stream: consuming ByteStream) {
     self.token = token

@@ -12,7 +12,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from support.strict import Fault, Message, More, read_forwarded, read_request_head
+from support.strict import Fault, Message, More, read_answer, read_forwarded, read_request_head
 
 DEADLINE = 60.0
 HOST = b"Host: gateway.test"
@@ -37,10 +37,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Play:
-    """Bytes to answer with; what becomes of the connection behind them: keep, close or reset."""
+    """Bytes to answer with; what becomes of the connection behind them: keep, close, reset, or close
+    where they end too early or only the end can say that they are whole (`as needed`)."""
 
     data: bytes
     then: str = "keep"
+    cut: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,29 @@ def echo(message: Message) -> bytes:
     return head if message.method == b"HEAD" else head + said
 
 
+def end_of_answer(data: bytes, method: bytes):
+    """Where the final answer is whole or wrong, so that nobody waits for more; None where somebody
+    would."""
+    at = 0
+    try:
+        while (found := read_answer(data, method, at)).status < 200:
+            if found.status == 101:
+                return found.end
+            at = found.end
+    except More:
+        return None
+    except Fault:
+        # A head may be looked at only when its blank line has come.
+        return len(data) if b"\r\n\r\n" in data[at:] else None
+    return None if found.framing == "close" else found.end
+
+
 class RawBackend:
     """Listens; one thread reads, judges and answers everything."""
 
     def __init__(self):
         self.plays: dict[str, Play] = {}
+        self.answers: dict[bytes, Play] = {}
         self.pause = lambda: None
         self.lines: list[Line] = []
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -154,6 +174,9 @@ class RawBackend:
             line.socket.sendall(echo(head))
 
     def _answer(self, line: Line, message: Message):
+        if message.target in self.answers:
+            self._say(line, message, self.answers[message.target])
+            return
         if not message.target.startswith(b"/play/"):
             line.socket.sendall(echo(message))
             return
@@ -177,6 +200,17 @@ class RawBackend:
             line.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         if play.then != "keep":
             line.ended = True
+
+    def _say(self, line: Line, message: Message, play: Play):
+        """Sends a made-up answer. What is behind a whole one goes with its last byte: bytes that came
+        later might rightly be taken for the next answer."""
+        end = end_of_answer(play.data, message.method)
+        cut = play.cut if 0 < play.cut < (end or len(play.data)) else 0
+        if cut:
+            line.socket.sendall(play.data[:cut])
+            self.pause()
+        line.socket.sendall(play.data[cut:])
+        line.ended = end is None
 
     # What came
 

@@ -9,13 +9,13 @@ class Stand:
     """One gateway of one worker before one backend. A second listener, where nothing is served,
     tells when the worker has seen everything that was sent before."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, limits="limits { idle_timeout 10m; }"):
         self.backend = RawBackend()
         self.edge = Gateway(
             folder,
             f"""
             workers 1;
-            limits {{ idle_timeout 10m; }}
+            {limits}
             listen 127.0.0.1:0 {{ name front; }}
             listen 127.0.0.1:0 {{ name clock; }}
             upstream backend {{ server {self.backend.address}; }}
