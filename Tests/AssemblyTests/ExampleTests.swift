@@ -28,9 +28,10 @@ private func example(env: String?) throws -> (configuration: Configuration?, log
       """)
   #expect(log.rendered == "")
   let routes = try #require(configuration?.routes)
-  #expect(routes.count == 15)
+  #expect(routes.count == 16)
   #expect(routes.first?.path == "/fastapi")
-  #expect(routes.allSatisfy { $0.place.hasPrefix("routes/") })
+  #expect(routes.dropLast().allSatisfy { $0.place.hasPrefix("routes/") })
+  #expect(routes.last?.target == "respond health")
   #expect(configuration?.settings.blocklist.journalPath == "state/blocklist.journal")
 }
 
