@@ -448,6 +448,18 @@ def test_streams_have_their_own_clock(gateway, recorder, media):
     assert edge.logged(status=200)["reason"] == "upstream_aborted"
 
 
+def test_a_stream_is_given_the_drain_time_and_never_looks_whole(gateway, fastapi):
+    edge = gateway(config.open_to(fastapi.address, extra="limits { drain_timeout 1s; }"))
+    with edge.connect() as client:
+        client.send(render("GET", "/events"))
+        head = client.read_head()
+        stopper = threading.Thread(target=edge.stop)
+        stopper.start()
+        assert b"data: tick 9\n" in events_until_cut(client, head)
+        stopper.join()
+    assert edge.log_lines()[-1]["reason"] == "shutdown"
+
+
 def test_ordinary_downloads_are_not_cut_with_the_token(gateway, recorder):
     """What has a length or another type isn't a stream: it was admitted and is delivered."""
     exp = now() + 2

@@ -276,6 +276,26 @@ def test_early_bytes_wait_for_the_101(gateway, recorder):
     assert early["before"] == b""
 
 
+def test_a_handshake_may_come_behind_other_requests(gateway, recorder):
+    """All in one segment: two requests, the handshake, and a frame that is the tunnel's."""
+
+    def script(peer):
+        while b"Upgrade: websocket" not in (head := peer.read_head()):
+            peer.send(OK)
+        peer.send(agreement(head))
+        peer.send(peer.exactly(len(sent)))
+        peer.wait_for_end()
+
+    sent = frame(b"behind", mask=True)
+    edge = gateway(config.open_to(recorder(script).address, workers=1))
+    with edge.connect() as client:
+        client.send(render("GET", "/1") + render("GET", "/2") + handshake("/ws") + sent)
+        assert client.read_response().status == 200
+        assert client.read_response().status == 200
+        assert client.read_response().status == 101
+        assert client.exactly(len(sent)) == sent
+
+
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: gateway.test\r\n\r\n"
 
 
@@ -483,10 +503,10 @@ def test_a_tunnel_never_returns_to_the_pool(gateway, recorder):
 
 
 def test_one_side_that_says_nothing_is_cut_at_the_idle_limit(gateway, ws_python):
-    limits = "limits { stream_idle_timeout 500ms; }"
+    limits = "limits { stream_idle_timeout 500ms; total_timeout 600ms; }"
     edge = gateway(config.open_to(ws_python.address, extra=limits))
     with dial(edge, "/ticks") as socket:
-        # Ticks every 20 ms: no silence.
+        # Ticks every 20 ms are no silence, and a tunnel has no total time.
         assert [socket.recv() for _ in range(60)][-1] == "59"
     with dial(edge, "/echo") as socket:
         with pytest.raises(ConnectionClosed) as closed:

@@ -126,6 +126,21 @@ import Testing
     #expect(String(lossy: buffer.readable) == "Sec-WebSocket-Protocol: BeArEr\r\n")
   }
 
+  /// Another spelling would reach a WSGI backend as the real one, with a token that nobody judged.
+  @Test func takesNoOtherSpellingOfTheField() throws {
+    let headerGuard = try AuthTests.world().set.headerGuard
+    for (name, want) in [
+      ("Sec-WebSocket-Protocol", false), ("sec-websocket-protocol", false),
+      ("Sec_WebSocket_Protocol", true), ("sec.websocket-protocol", true),
+    ] {
+      let bytes = Array(name.utf8)
+      let isGuarded = headerGuard.isGuarded(name: bytes.span)
+      #expect(isGuarded == want, "\(name)")
+      let isGuardedBehindTheBody = headerGuard.isGuarded(name: bytes.span, asTrailer: true)
+      #expect(isGuardedBehindTheBody, "\(name)")
+    }
+  }
+
   @Test func endsAtABoundOfElements() throws {
     let world = try AuthTests.world()
     let many = String(repeating: "bearer, ", count: CredentialFinder.droppedMaximum + 1)

@@ -28,6 +28,7 @@ public final class HeaderGuard: Sendable {
   /// Names that a client may send only as they are spelled here.
   private static let properOnly = [
     "Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding", "X-Request-Id",
+    "Sec-WebSocket-Protocol",
   ]
   /// Everything that begins like this is guarded.
   private static let reservedPrefix = "x-forwarded-"
