@@ -6,6 +6,7 @@
 
 import Bytes
 import Crypto
+import JSON
 
 /// The rules of one class.
 struct ClassRules: Sendable {
@@ -91,6 +92,14 @@ public final class Realm: Sendable {
       if let signer = TokenSigner(source, key.algorithm) { return signer }
     }
     return nil
+  }
+
+  /// How a person would name a key, by its index in TokenFacts: `ES256 "one"`.
+  public func keyText(_ index: Int) -> String {
+    guard keys.indices.contains(index) else { return "" }
+    let key = keys[index]
+    let names = key.identifiers.map { " " + JSONText.quoted(String(lossy: $0.span)) }
+    return "\(key.algorithm.name)" + names.joined(separator: ",")
   }
 
   /// The only accepted `iss`, nil for any: for signing tokens that this realm takes.

@@ -32,7 +32,8 @@ public enum TokenAlgorithm: UInt8, Sendable, CaseIterable {
   case es384
   /// ECDSA on P-521 with SHA-512.
   case es512
-  /// Ed25519. The name covers Ed448 too, which is not supported.
+  /// Ed25519. The name `EdDSA` covers Ed448 too, which is not supported; RFC 9864 names it `Ed25519`,
+  /// which means the same here.
   case edDSA
 
   /// The value of `alg`. Compared with case.
@@ -65,7 +66,8 @@ public enum TokenAlgorithm: UInt8, Sendable, CaseIterable {
       self = algorithm
       return
     }
-    return nil
+    guard name.equals("Ed25519") else { return nil }
+    self = .edDSA
   }
 
   /// True for the algorithms of a shared secret.

@@ -65,6 +65,13 @@ public struct TokenKey: Sendable {
     }
   }
 
+  private func isLongEnough(for algorithm: TokenAlgorithm) -> Bool {
+    switch material {
+    case .secret(let secret): secret.count >= algorithm.secretBytesMinimum
+    case .publicKey, .privateKey: true
+    }
+  }
+
   /// Every algorithm that fits the key, whatever its file says.
   public var fittingAlgorithms: [TokenAlgorithm] {
     TokenAlgorithm.allCases.filter { material.takes($0) }
@@ -75,7 +82,8 @@ public struct TokenKey: Sendable {
   /// file and the configuration contradict each other.
   public func algorithms(allowed: [TokenAlgorithm]?) -> [TokenAlgorithm] {
     if let algorithm { return allowed?.contains(algorithm) ?? true ? [algorithm] : [] }
-    let fitting = fittingAlgorithms
+    // A secret that is shorter than a hash is no key for it (RFC 7518 §3.2).
+    let fitting = fittingAlgorithms.filter { isLongEnough(for: $0) }
     if let allowed { return fitting.filter(allowed.contains) }
     return fitting.count == 1 ? fitting : []
   }

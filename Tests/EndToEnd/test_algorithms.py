@@ -319,3 +319,53 @@ def test_longer_hashes_need_their_name(guarded):
     ]:
         token = sign(claims(), SECRET, {"alg": name}, digest)
         assert edge.get("/a", token).status == status, name
+
+
+# Judging secrets
+
+
+def test_secret_check_reads_files_and_previous_secrets(tmp_path, pairs):
+    (tmp_path / "gateway.conf").write_text(
+        "listen 127.0.0.1:0;"
+        "realm one { access { secret_file good; previous ${OLD} until 2030-01-01; } }"
+        "realm two { access { secret_file key; } refresh { secret_file gone; } }"
+        "realm three { access { secret ${LONG}; algorithms HS512; } }"
+    )
+    (tmp_path / "good").write_text(ACCESS + "\n")
+    (tmp_path / "key").write_text(pairs["ES256"].spki)
+    done = run(
+        "secret", "check", folder=tmp_path, environment={"OLD": "short-one", "LONG": OTHER_ACCESS}
+    )
+    assert done.returncode == 1
+    for said in (
+        "ok, 40 bytes", "previous access secret", "short: 9 bytes", "the text of a key", "its file is not there: gone",
+        "short: 40 bytes, at least 64 are needed",
+    ):
+        assert said in done.stdout, said
+    for secret in (ACCESS, OTHER_ACCESS, "short-one"):
+        assert secret not in done.stdout + done.stderr
+
+
+def test_secret_check_has_nothing_to_say_about_key_files(tmp_path, pairs):
+    (tmp_path / "gateway.conf").write_text("realm one { access { key key.pem; } }")
+    (tmp_path / "key.pem").write_text(pairs["ES256"].spki)
+    done = run("secret", "check", folder=tmp_path)
+    assert done.returncode == 0 and "no shared secret" in done.stdout
+
+
+def test_secret_new_makes_no_previous_secret(tmp_path):
+    (tmp_path / "gateway.conf").write_text(
+        "realm one { access { secret ${NEW_ONE}; previous ${OLD_ONE} until 2030-01-01; } }"
+    )
+    done = run("secret", "new", "--env", folder=tmp_path)
+    assert done.returncode == 0 and "NEW_ONE=" in done.stdout and "OLD_ONE" not in done.stdout
+
+
+def test_verify_names_the_key(tmp_path, pairs):
+    (tmp_path / "set.json").write_text(
+        json.dumps({"keys": [pairs[name].jwk(name, kid=f"key-{name}") for name in ASYMMETRIC]})
+    )
+    for name in ("RS256", "ES384", "EdDSA"):
+        token = jwt.encode(claims(), pairs[name].pkcs8, name)
+        done = run("token", "verify", token, "--jwks", "set.json", folder=tmp_path)
+        assert f'{name} "key-{name}"' in done.stdout

@@ -103,6 +103,23 @@ import Tokens
     #expect(verifier.refusal(input + TokenForge.encode(der), forge.realm) == .badSignature)
   }
 
+  /// RFC 9864 gives Ed25519 a name of its own, in tokens and in keys.
+  @Test func knowsBothNamesOfEd25519() throws {
+    let signer = try KeyForge.signer(.edDSA)
+    let named = KeyForge.jwk(.edDSA).replacing("\"EdDSA\"", with: "\"Ed25519\"")
+    for key in [KeyForge.jwk(.edDSA), named, KeyForge.jwk(.edDSA, hasAlgorithm: false)] {
+      let realm = try KeyForge.realm([key])
+      for name in ["EdDSA", "Ed25519"] {
+        let token = signer.sign(header: "{\"alg\":\"\(name)\"}", payload: Self.payload)
+        #expect(TokenVerifier().refusal(token, realm) == nil)
+      }
+      for name in ["Ed448", "eddsa", "ed25519", "ED25519"] {
+        let token = signer.sign(header: "{\"alg\":\"\(name)\"}", payload: Self.payload)
+        #expect(TokenVerifier().refusal(token, realm) == .unsupportedAlgorithm)
+      }
+    }
+  }
+
   @Test func checksSignaturesOfAnyPayload() throws {
     for forge in KeyForge.all {
       for payload in ["", "a", "no JSON", "{\"exp\":1}"] {

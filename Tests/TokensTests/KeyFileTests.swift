@@ -47,6 +47,9 @@ import Tokens
     #expect(try names(.hs512, says: false, nil) == [])
     #expect(try names(.hs512, says: false, [.hs384, .rs256]) == [.hs384])
     #expect(try names(.hs512, says: true, nil) == [.hs512])
+    let short = try KeyForge.read(Self.oct("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", ""))
+    #expect(short.keys[0].algorithms(allowed: [.hs512]) == [])
+    #expect(short.keys[0].algorithms(allowed: [.hs256, .hs384, .hs512]) == [.hs256])
   }
 
   static let p256 = TestKeys.P256.self

@@ -63,6 +63,10 @@ enum SecretCheckCommand {
     }
     let settings = SecretSetting.all(in: directives)
     if settings.isEmpty {
+      if SecretSetting.hasKeyFiles(in: directives) {
+        Output.answer("no shared secret: all keys come from files, which gateway check reads\n")
+        return ExitCode.done
+      }
       Output.explain(log.rendered)
       Output.complaint("\(path): there is no secret in any realm")
       return ExitCode.refused
@@ -78,7 +82,13 @@ enum SecretCheckCommand {
         isGood = false
         continue
       }
-      let verdict = SecretVerdict(setting)
+      let (text, words) = setting.text()
+      guard let text else {
+        rows.append([place, setting.label, words])
+        isGood = false
+        continue
+      }
+      let verdict = SecretVerdict(setting, text)
       isGood = isGood && verdict.isGood
       rows.append([place, setting.label, verdict.words])
       if let key = verdict.key { keys.append((setting, key)) }
@@ -112,12 +122,15 @@ private struct SecretVerdict {
       SecretStrength.judge(secret, minimum: minimum), secret.count, minimum)
   }
 
-  init(_ setting: SecretSetting) {
-    let text = setting.argument.bytes
-    let minimum = TokenAlgorithm.hs256.secretBytesMinimum
+  init(_ setting: SecretSetting, _ text: [UInt8]) {
+    let minimum = setting.minimum
     key = setting.encoding.decode(text.span)
     guard let key else {
       (isGood, words) = (false, "not valid \(setting.encoding.rawValue)")
+      return
+    }
+    if PEMKey.looksLikeKey(text.span) || key.withBytes({ PEMKey.looksLikeKey($0) }) {
+      (isGood, words) = (false, "the text of a key or certificate; write key FILE for it")
       return
     }
     // A published text is known in every encoding.

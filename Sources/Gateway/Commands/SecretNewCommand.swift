@@ -72,7 +72,7 @@ enum SecretNewCommand {
   private static func configuredNames(_ path: String) -> [String] {
     let directives = ConfigLoader.load(path: path, source: .system, log: DiagnosticLog()) ?? []
     var names: [String] = []
-    for setting in SecretSetting.all(in: directives) where !setting.isPrevious {
+    for setting in SecretSetting.all(in: directives) where setting.source == .secret {
       for name in setting.argument.variables where !names.contains(name) { names.append(name) }
     }
     return names
@@ -92,39 +92,5 @@ enum SecretNewCommand {
       case .ok, .short: return nil
       }
     }
-  }
-}
-
-/// A `secret` or `previous` line of a configuration.
-struct SecretSetting {
-  let realm: String
-  let tokenClass: String
-  let encoding: SecretEncoding
-  let argument: Argument
-  /// True for a secret that another one replaced.
-  let isPrevious: Bool
-
-  /// What to call it.
-  var label: String { "realm \(realm), \(isPrevious ? "previous " : "")\(tokenClass) secret" }
-
-  /// All of them, in the order of the configuration.
-  static func all(in directives: [Directive]) -> [SecretSetting] {
-    var settings: [SecretSetting] = []
-    for realm in directives.all(named: "realm") {
-      for name in ["access", "refresh"] {
-        guard let block = realm.body.first(named: name) else { continue }
-        let encoding = block.body.first(named: "encoding")?.arguments.first
-        for directive in block.body where directive.name == "secret" || directive.name == "previous"
-        {
-          guard let argument = directive.arguments.first else { continue }
-          settings.append(
-            SecretSetting(
-              realm: realm.arguments.first?.text ?? "", tokenClass: name,
-              encoding: encoding.flatMap { SecretEncoding(rawValue: $0.text) } ?? .raw,
-              argument: argument, isPrevious: directive.name == "previous"))
-        }
-      }
-    }
-    return settings
   }
 }

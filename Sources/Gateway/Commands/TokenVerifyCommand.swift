@@ -72,6 +72,7 @@ enum TokenVerifyCommand {
     // The token is genuine, but its issuer may still have put anything into its texts.
     var rows = [
       ["verified", "\(facts.tokenClass.name) token of realm \(realm.name)"],
+      ["key", realm.keyText(Int(facts.keyIndex))],
       ["subject", verifier.subjectText().map { JSONText.quoted($0) } ?? "none"],
       ["id", JSONText.quoted(verifier.tokenIdentifierText())],
     ]

@@ -1,7 +1,8 @@
 // Token verification: bytes as they come, and claims under a genuine signature.
 //
 // The first byte says how: `s` for a header, a line feed and a payload to be signed; `p` for a
-// payload below the usual header; anything else for a token as it is.
+// payload below the usual header; `e` for a header, a line feed and a content to be encrypted; `k`
+// for a key file; anything else for a token as it is.
 
 import Bytes
 import Crypto
@@ -15,6 +16,25 @@ private let claims = ["sub", "org.id", "realm_access.roles", "exp", "scope", "a"
   ClaimPath($0)
 }
 
+private func file(_ text: String) -> KeyFile {
+  let bytes = Array(text.utf8)
+  guard let file = try? KeyFile(bytes.span, for: .verifying) else {
+    fatalError("a broken test key")
+  }
+  return file
+}
+
+private let keySet = file(
+  #"{"keys":[{"kty":"EC","crv":"P-256","kid":"a","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","#
+    + #""y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"},{"kty":"OKP","crv":"Ed25519","kid":"b","#
+    + #""x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#)
+
+private let decryptionKey: DecryptionKey = {
+  let text = Array(#"{"kty":"oct","kid":"c","k":"AAECAwQFBgcICQoLDA0ODw"}"#.utf8)
+  guard let key = try? DecryptionKey(text.span) else { fatalError("a broken test key") }
+  return key
+}()
+
 private let realms: [Realm] = [TokenPreset.singleSecret, .nestDualSecret, .flaskJWTExtended]
   .enumerated().compactMap { index, preset in
     var definition = RealmDefinition(name: "main", index: index)
@@ -24,6 +44,10 @@ private let realms: [Realm] = [TokenPreset.singleSecret, .nestDualSecret, .flask
     if preset == .nestDualSecret {
       definition.refresh?.secret = SecretDefinition(text: secret + ", refresh")
       definition.leewaySeconds = 30
+    }
+    if preset == .singleSecret {
+      definition.access.keyFiles = [keySet]
+      definition.decryptionKeys = [decryptionKey]
     }
     if preset == .flaskJWTExtended {
       definition.issuer = "me"
@@ -44,8 +68,33 @@ func fuzzToken(_ input: Span<UInt8>) {
   case UInt8(ascii: "p"):
     let header = Array("{\"alg\":\"HS256\",\"typ\":\"JWT\"}".utf8)
     judge(signed(header.span, rest))
+  case UInt8(ascii: "e"):
+    let end = rest.firstIndex(of: 10) ?? rest.count
+    let content = String(lossy: rest.slice(from: min(end + 1, rest.count)))
+    let sealed = TokenSealer(decryptionKey).seal(
+      content, header: String(lossy: rest.slice(from: 0, to: end)))
+    judge(Array(sealed.utf8))
+  case UInt8(ascii: "k"): readKeys(rest)
   default: judge(rest.copied)
   }
+}
+
+/// A key file that is taken makes a realm, or is told why not.
+private func readKeys(_ text: Span<UInt8>) {
+  for purpose in [KeyFile.Purpose.verifying, .signing] {
+    guard let file = try? KeyFile(text, for: purpose) else { continue }
+    check(!file.keys.isEmpty, "a key file without keys")
+    for key in file.keys {
+      let algorithms = key.algorithms(allowed: TokenAlgorithm.allCases)
+      check(!algorithms.isEmpty, "a key without an algorithm")
+      check(algorithms.allSatisfy { $0.isSymmetric == key.isSecret }, "a public key as secret")
+    }
+    var definition = RealmDefinition(name: "keys", index: 9)
+    definition.access.keyFiles = [file]
+    definition.access.algorithms = TokenAlgorithm.allCases
+    check((try? Realm(definition)) != nil, "a taken file makes no realm")
+  }
+  _ = try? DecryptionKey(text)
 }
 
 /// A token with a right signature over any two parts.
