@@ -74,7 +74,10 @@ func matchesGolden(_ golden: GoldenCase) throws {
 func dump(_ configuration: Configuration) -> String {
   let settings = configuration.settings
   var out = "workers \(settings.workerCount)\n"
-  for listener in settings.listeners { out += "listen \(listener.name) = \(listener.address)\n" }
+  for listener in settings.listeners {
+    out += "listen \(listener.name) = \(listener.address)"
+    out += listener.expectsProxyHeader ? " proxy_protocol\n" : "\n"
+  }
   if let admin = settings.admin { out += "admin \(admin.address)\n" }
   out += "access_log \(settings.accessLog)\n"
   if settings.limits != TrafficLimits() { out += "\(settings.limits)\n" }
