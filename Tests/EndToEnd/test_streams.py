@@ -2,9 +2,11 @@
 expires or is revoked; tokens among the subprotocols; event streams as real backends send them."""
 
 import json
+import struct
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from socket import SO_LINGER, SOL_SOCKET
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -111,6 +113,25 @@ def test_a_frame_that_does_not_end_is_dropped_after_a_second(gateway, recorder):
         assert client.read_response().status == 101
         assert client.exactly(5_000)
         assert client.is_closed()
+    assert edge.logged(status=101)["reason"] == "expired"
+
+
+def test_a_frame_without_end_is_dropped_however_fast_it_flows(gateway, recorder):
+    def script(peer):
+        speaking(peer)
+        peer.send(b"\x82\x7f" + (1 << 50).to_bytes(8, "big"))
+        while True:
+            peer.send(b"x" * (1 << 20))
+
+    exp = now() + 1
+    edge = gateway(config.guarded(recorder(script).address), ENVIRONMENT)
+    with edge.connect() as client:
+        client.send(handshake("/ws", [bearer(access(exp=exp))]))
+        assert client.read_response().status == 101
+        block = bytearray(1 << 20)
+        with suppress(ConnectionResetError):
+            while client.socket.recv_into(block):
+                assert time.time() < exp + 20, "an expired token's frame goes on and on"
     assert edge.logged(status=101)["reason"] == "expired"
 
 
@@ -274,6 +295,47 @@ def test_grace_holds_for_revocations_and_may_be_taken_back(gateway, ws_python):
         gone.recv()
         assert closed_with(gone) == (1008, "token revoked")
         assert time.monotonic() - began >= 2
+
+
+def test_streams_leave_nothing_behind_however_they_end(gateway, ws_python, fastapi):
+    extra = f"upstream api {{ server {fastapi.address}; }} route /events {{ upstream api; }}"
+    edge = gateway(config.guarded(ws_python.address, "", extra), ENVIRONMENT)
+
+    def tunnel(path="/echo", token=None):
+        client = edge.connect()
+        client.send(handshake(path, [bearer(token or access())]))
+        assert client.read_response().status == 101
+        return client
+
+    def rest():
+        status = edge.command("status").stdout
+        return "tunnels open: 0" in status and edge.descriptors()
+
+    with edge.connect() as client:
+        assert client.request("GET", "/health", [bearer(access())]).status == 200
+    before = wait_until(rest, "nothing is open")
+    for number in range(15):
+        tunnel().close()
+        half = tunnel()
+        half.finish_sending()
+        assert half.is_closed()
+        half.close()
+        reset = tunnel("/ticks")
+        reset.socket.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        reset.close()
+        left = tunnel("/goodbye")
+        assert read_frame(left) == (TEXT, b"goodbye")
+        left.close()
+        gone = tunnel(token=access(jti=f"gone-{number}"))
+        stream = edge.connect()
+        stream.send(render("GET", "/events", [bearer(access(jti=f"gone-{number}"))]))
+        head = stream.read_head()
+        assert edge.command("revoke", "--jti", f"gone-{number}").returncode == 0
+        assert read_frame(gone) == closing(1008, "token revoked") and gone.is_closed()
+        events_until_cut(stream, head)
+        gone.close(), stream.close()
+    # Idle upstream connections may stay open for a while.
+    wait_until(lambda: (rest() or before + 99) <= before + 4, "all descriptors are closed")
 
 
 # The subprotocol as a token's place

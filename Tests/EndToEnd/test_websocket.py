@@ -1,13 +1,15 @@
 """WebSockets through the gateway: real servers and clients; and by hand what none of them would do."""
 
 import json
+import struct
 import threading
 from contextlib import ExitStack, contextmanager
+from socket import SO_LINGER, SOL_SOCKET
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from backends.recorder import OK, Ended, fields_of, lines_named
+from backends.recorder import OK, Ended, lines_named
 from conftest import ACCESS, REFRESH
 from support import config
 from support.processes import wait_until
@@ -15,11 +17,8 @@ from support.tokens import claims, now, sign
 from support.websocket import (
     BINARY,
     CLOSE,
-    CONTINUATION,
-    PING,
     TEXT,
     agreement,
-    closing,
     dial,
     frame,
     handshake,
@@ -438,7 +437,7 @@ def test_a_vanished_client_ends_the_upstream_and_the_reverse(gateway, recorder):
         assert client.read_response().status == 101
         assert read_frame(client) == (TEXT, b"up")
         if ends == "resets":
-            client.socket.setsockopt(1, 13, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+            client.socket.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
     wait_until(lambda: len(edge.log_lines()) == 2, "both tunnels have ended")
 

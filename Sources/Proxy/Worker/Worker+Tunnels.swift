@@ -229,6 +229,8 @@ extension Worker {
 
   /// Only progress of what is waited for moves the deadline, as in an exchange.
   private func setDeadline(_ tunnel: Tunnel, _ client: ClientConnection) {
+    // One that is being ended has its second, whatever moves meanwhile.
+    if tunnel.isClosing { return }
     let wait: Tunnel.Wait
     let progress: Int
     let isHalfOpen = client.writeEnded || tunnel.upstreamToldEnd
