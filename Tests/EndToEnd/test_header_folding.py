@@ -7,8 +7,8 @@ them. Neither may make a difference: what Flask reads is the gateway's word, on 
 import itertools
 
 import pytest
-
 from conftest import ACCESS, REFRESH
+from smuggling_requests import REQUESTS
 from support import config
 from support.gateway import Gateway
 from support.processes import Backend, flask_command
@@ -133,6 +133,8 @@ def edge(request, tmp_path_factory):
         group / {{
             upstream backend;
             route      /open     {{ auth none; }}
+            route      /p        {{ auth none; }}
+            route      /second   {{ auth none; }}
             route GET  /optional {{ auth optional; }}
             route POST /refresh  {{ auth refresh; }}
             route POST /any      {{ auth any; }}
@@ -278,6 +280,24 @@ def test_the_length_has_no_second_name(edge, alias):
         assert answer.json()["body"] == "0123456789"
         assert told(answer)["CONTENT_LENGTH"] == "10"
         assert client.request("GET", "/open/next").status == 200
+
+
+@pytest.mark.parametrize("row", [row for row in REQUESTS if row.sees and row.keeps], ids=str)
+def test_gunicorn_counts_the_same_requests(edge, row):
+    """What the smuggling suite lets through, before a real server: as many answers, and the bodies
+    that were meant; what is behind the row is the next request and nothing else."""
+    with edge.connect() as client:
+        client.send(row.data + render("GET", "/open/canary"))
+        for sees in row.sees:
+            method, target, _ = sees.start.decode().split(" ")
+            answer = client.read_response(method)
+            if method == "FOO":
+                assert answer.status == 405
+                continue
+            assert told(answer)["PATH_INFO"] == target
+            assert answer.json()["body"] == sees.body.decode("latin-1")
+        assert told(client.read_response())["PATH_INFO"] == "/open/canary"
+        assert client.is_open()
 
 
 def test_a_route_that_is_not_there_says_nothing_of_the_backend(edge):
