@@ -263,7 +263,7 @@ def is_guarded(name: bytes) -> bool:
 def stays(name: bytes, message: Message) -> bool:
     """Whether a field ends at this hop."""
     lower = name.lower()
-    if lower in HOP_BY_HOP or lower.startswith(b"proxy-"):
+    if lower in HOP_BY_HOP or re.match(rb"proxy-.", lower):
         return True
     named = lower in message.options(b"connection")
     return named and lower not in PROTECTED and not lower.startswith(FAMILIES)

@@ -10,6 +10,7 @@ Every run begins with the same rounds. `CONVERSATIONS_SECONDS=600` makes it long
 
 import os
 import random
+import re
 import time
 from collections import Counter
 
@@ -93,9 +94,14 @@ class Talk:
         assert at == len(self.got), f"more than was asked for: {self.got[at:]!r}"
 
 
+def brief(value) -> str:
+    """Its text, the repetitions of large bodies left out."""
+    return re.sub(r"(.{20,120}?)\1{3,}", r"\1 [… and again] ", repr(value))[:6000]
+
+
 @pytest.fixture(scope="module")
 def stand(tmp_path_factory):
-    made = Stand(tmp_path_factory.mktemp("conversations"), "limits { body 1m; idle_timeout 10m; }")
+    made = Stand(tmp_path_factory.mktemp("conversations"), "body 1m;")
     yield made
     made.stop()
 
@@ -121,12 +127,11 @@ def play_round(stand, number: int):
         try:
             talk.judge(expected)
         except (AssertionError, Fault, More) as error:
-            said = {
-                target: play.data for target, play in backend.answers.items() if target in talk.data
-            }
+            said = {name: play for name, play in backend.answers.items() if name in talk.data}
             raise AssertionError(
-                f"{where}\nsent {talk.parts!r}\nanswers {said!r}\ngot {talk.got!r}"
-                f"\nwanted {expected.answers}\n{error!r}"
+                f"{where}\nsent {brief(talk.parts)}\nanswers {brief(said)}\ngot {brief(talk.got)}"
+                f" ({len(talk.got)} bytes, {'a reset' if talk.was_reset else 'the end'})"
+                f"\nwanted {brief(expected.answers)}\n{error!r}"
             ) from None
         wanted.update(expected.sees)
         repeated |= expected.repeated

@@ -5,20 +5,24 @@ from backends.raw import HOST, RawBackend, Seen
 from .gateway import Gateway
 
 
+PATIENCE = "idle_timeout 10m; head_timeout 2m; body_timeout 2m; send_timeout 2m;"
+"""Many connections are held up at once here: no wait may end early on a loaded machine."""
+
+
 class Stand:
     """One gateway of one worker before one backend. A second listener, where nothing is served,
     tells when the worker has seen everything that was sent before."""
 
-    def __init__(self, folder, limits="limits { idle_timeout 10m; }"):
+    def __init__(self, folder, limits=""):
         self.backend = RawBackend()
         self.edge = Gateway(
             folder,
             f"""
             workers 1;
-            {limits}
+            limits {{ {PATIENCE} {limits} }}
             listen 127.0.0.1:0 {{ name front; }}
             listen 127.0.0.1:0 {{ name clock; }}
-            upstream backend {{ server {self.backend.address}; }}
+            upstream backend {{ server {self.backend.address}; response_timeout 2m; }}
             route / {{ upstream backend; auth none; listener front; }}
             """,
         ).start()
