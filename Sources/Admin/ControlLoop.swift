@@ -312,6 +312,7 @@ public final class ControlLoop {
     for worker in workers { sum.add(worker.counters) }
     let report = StatusReport(
       parts: parts, isDraining: isDraining, uptimeSeconds: (now - startedAt) / 1_000_000_000,
+      nowSeconds: clock.realtimeMilliseconds() / 1000,
       workersAnswered: workers.count - missing, counters: sum,
       blocklistEntries: keeper.entryCount, isStoreFailing: keeper.isStoreFailing)
     server?.answer(connection, AdminAnswer(status: 200, report.object))

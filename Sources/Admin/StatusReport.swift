@@ -3,9 +3,12 @@
 //
 // Everything here may be read by whoever may ask: no secret, no token, no subject. Pure.
 
+import Bytes
 import EventLoop
+import HTTPWire
 import Policy
 import Proxy
+import Tokens
 
 extension AdminAnswer {
   /// Whether the gateway serves; load balancers go by the status.
@@ -60,6 +63,7 @@ struct StatusReport {
   let parts: ControlParts
   let isDraining: Bool
   let uptimeSeconds: Int64
+  let nowSeconds: Int64
   let workersAnswered: Int
   let counters: Counters
   let blocklistEntries: Int
@@ -81,6 +85,8 @@ struct StatusReport {
     object.add("upstreams", upstreams(settings))
     object.add("routes", settings.routes.count)
     object.add("realms", parts.realms.map(\.name))
+    let keys = parts.realms.flatMap(keys)
+    if !keys.isEmpty { object.add("keys", keys) }
     var blocklist = JSONObjectText()
     blocklist.add("entries", blocklistEntries)
     blocklist.add("store", settings.blocklist.journalPath == nil ? "memory" : "journal")
@@ -114,6 +120,37 @@ struct StatusReport {
       object.add("servers", upstream.servers.map(\.address.description))
       return object
     }
+  }
+
+  /// The keys of a realm where there is a choice of them, for whoever wants to drop one.
+  private func keys(of realm: Realm) -> [JSONObjectText] {
+    realm.keyReports.map { report in
+      var object = JSONObjectText()
+      object.add("realm", realm.name)
+      object.add("key", report.key)
+      object.add("place", report.place)
+      object.add("classes", report.classes.map { "\($0.name)" })
+      object.add("tokens", report.count)
+      object.add("last_used", report.lastUse.map(date) ?? "not since the start")
+      if let newest = report.newestExpiration { object.add("newest_token_expires", date(newest)) }
+      if let end = report.end { object.add("counts_until", date(end)) }
+      switch report.drop(nowSeconds: nowSeconds, uptimeSeconds: uptimeSeconds) {
+      case nil: break
+      case .safe: object.add("safe_to_drop", "yes")
+      case .tokenLives(let until):
+        object.add("safe_to_drop", "no: a token of it lives until \(date(until))")
+      case .notYetKnown(let until):
+        object.add("safe_to_drop", "not known before \(date(until))")
+      case .unknown: object.add("safe_to_drop", "not known: its class has no lifetime")
+      }
+      return object
+    }
+  }
+
+  private func date(_ seconds: Int64) -> String {
+    var buffer = ByteBuffer(capacity: HTTPDate.byteCount)
+    HTTPDate.append(epochSeconds: seconds, to: &buffer)
+    return String(lossy: buffer.readable)
   }
 
   private var countersObject: JSONObjectText {

@@ -38,6 +38,8 @@ public final class Realm: Sendable {
   let keys: [VerificationKey]
   /// Algorithms that some key has.
   let algorithmMask: UInt16
+  /// True when it is counted what each key is used for: where a class has a choice of keys.
+  let countsKeyUse: Bool
   /// Keys that open encrypted tokens.
   let decryptionKeys: [DecryptionKey]
   /// True when some key can only be meant by its `kid`.
@@ -52,6 +54,9 @@ public final class Realm: Sendable {
     guard faults.isEmpty else { throw RealmRejection(faults: faults) }
     self.keys = keys
     algorithmMask = keys.reduce(0) { $0 | $1.algorithm.mask }
+    countsKeyUse = TokenClass.allCases.contains { tokenClass in
+      keys.count { $0.end(of: tokenClass) > .min } > 1
+    }
     decryptionKeys = definition.decryptionKeys
     hasKeyIdentifiers = keys.contains { !$0.isUnnamed }
     self.weaknesses = weaknesses

@@ -111,7 +111,7 @@ struct RealmKeys {
       return []
     }
     known.append(secret)
-    return algorithms.map { KeyDraft(.secret(secret), $0, tokenClass, end: end) }
+    return algorithms.map { KeyDraft(.secret(secret), $0, tokenClass, source, end: end) }
   }
 
   /// A file's keys. Those of a set that `algorithms` leaves out are left out; a file of which
@@ -125,7 +125,7 @@ struct RealmKeys {
       let algorithms = key.algorithms(allowed: rules.algorithms)
       isUndecided = isUndecided || (algorithms.isEmpty && rules.algorithms == nil)
       drafts += algorithms.map {
-        KeyDraft(key.material, $0, identifier: key.identifier, tokenClass)
+        KeyDraft(key.material, $0, identifier: key.identifier, tokenClass, source)
       }
     }
     if isUndecided {

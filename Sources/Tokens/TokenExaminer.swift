@@ -87,6 +87,9 @@ struct TokenExaminer: ~Copyable {
       return .denied(reason)
     }
     header.remember(token.slice(parts.header), algorithm)
+    if realm.countsKeyUse {
+      realm.keys[keyIndex].use.note(expiration: judged.expiration, nowSeconds: nowSeconds)
+    }
     let hasTokenIdentifier = claims.hasTokenIdentifier
     signingInput.clear()
     if !hasTokenIdentifier { signingInput.append(token.slice(parts.signingInput)) }

@@ -33,6 +33,10 @@ final class VerificationKey: Sendable {
   let refreshEnd: Int64
   /// The later of the two.
   let end: Int64
+  /// Which of the settings it comes from: `secret`, `previous 1`, `key file 2`.
+  let place: String
+  /// What it was used for; counted where the realm says so.
+  let use = KeyUse()
 
   init(_ draft: KeyDraft) {
     algorithm = draft.algorithm
@@ -43,12 +47,18 @@ final class VerificationKey: Sendable {
     accessEnd = draft.accessEnd
     refreshEnd = draft.refreshEnd
     end = Swift.max(draft.accessEnd, draft.refreshEnd)
+    place = draft.place
     material = draft.keyMaterial
   }
 
   /// True when the key counts for a class at a time.
   func signs(_ tokenClass: TokenClass, at nowSeconds: Int64) -> Bool {
-    nowSeconds < (tokenClass == .access ? accessEnd : refreshEnd)
+    nowSeconds < end(of: tokenClass)
+  }
+
+  /// First second at which it no longer counts for a class.
+  func end(of tokenClass: TokenClass) -> Int64 {
+    tokenClass == .access ? accessEnd : refreshEnd
   }
 
   /// True when a token's `kid` may mean this key.
@@ -79,13 +89,20 @@ struct KeyDraft {
   var isShared = false
   var accessEnd = Int64.min
   var refreshEnd = Int64.min
+  let place: String
 
   /// Takes a key for one class.
   init(
     _ material: TokenKey.Material, _ algorithm: TokenAlgorithm, identifier: [UInt8]? = nil,
-    _ tokenClass: TokenClass, end: Int64 = .max
+    _ tokenClass: TokenClass, _ source: RealmFault.Source, end: Int64 = .max
   ) {
     self.material = material
+    place =
+      switch source {
+      case .secret: "secret"
+      case .previous(let index): "previous \(index + 1)"
+      case .keyFile(let index): "key file \(index + 1)"
+      }
     self.algorithm = algorithm
     if let identifier { identifiers = [identifier] } else { isUnnamed = true }
     if tokenClass == .access { accessEnd = end } else { refreshEnd = end }

@@ -297,8 +297,17 @@ def test_a_previous_secret_counts_until_its_day_is_over(guarded):
     )
     sensitive(SECRET)
     assert edge.get("/a", sign(claims(), ACCESS)).status == 200
-    assert edge.get("/a", sign(claims(), OTHER_ACCESS)).status == 200
+    for _ in range(3):
+        assert edge.get("/a", sign(claims(), OTHER_ACCESS)).status == 200
     assert edge.get("/a", sign(claims(), SECRET)).status == 401
+    current, old, older = edge.status()["keys"]
+    assert (current["place"], current["tokens"]) == ("secret", 1)
+    assert "safe_to_drop" not in current
+    assert (old["place"], old["tokens"]) == ("previous 1", 3)
+    assert old["safe_to_drop"].startswith("no: a token of it lives until")
+    assert (older["tokens"], older["last_used"]) == (0, "not since the start")
+    assert older["safe_to_drop"] == "yes"
+    assert "previous 1" in edge.command("status").stdout
 
 
 def test_a_secret_file_loses_one_line_end_and_says_so(guarded):
