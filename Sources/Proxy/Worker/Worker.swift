@@ -51,11 +51,11 @@ public final class Worker {
 
   /// True while a timer will look whether accepting can go on.
   var acceptTimerArmed = false
-  private var freeExchanges: [Exchange] = []
+  var freeExchanges: [Exchange] = []
   /// True while a timer will give freed memory back.
-  private var memoryTimerArmed = false
-  private var requestIDs = RequestIDSource()
-  private var exchangeSerial: UInt64 = 0
+  var memoryTimerArmed = false
+  var requestIDs = RequestIDSource()
+  var exchangeSerial: UInt64 = 0
   /// Connections that used up their turns and have more to do.
   private var queued: [UInt64] = []
   private var messages: [WorkerMessage] = []
@@ -323,54 +323,5 @@ public final class Worker {
     report.tunnelsOpen = UInt64(tunnelCount)
     report.logLinesDropped = accessLog.droppedLines
     return report
-  }
-
-  // MARK: Exchanges
-
-  /// An exchange from the free list.
-  func takeExchange() -> Exchange {
-    exchangeSerial &+= 1
-    let exchange = freeExchanges.popLast() ?? Exchange()
-    exchange.serial = exchangeSerial
-    return exchange
-  }
-
-  /// Gives an exchange back.
-  func give(_ exchange: Exchange) {
-    exchange.heldBody.release(to: blocks)
-    exchange.reset()
-    guard freeExchanges.count < Worker.blocksKept else { return awaitMemoryReturn() }
-    freeExchanges.append(exchange)
-  }
-
-  /// The slot of the housekeeping timer that returns memory.
-  private static let memoryTimer = 1
-
-  /// More exchanges than are kept were in use: a burst. Freed objects lie among those of the
-  /// connections that stay, where the allocator would keep their pages for ever.
-  private func awaitMemoryReturn() {
-    guard !memoryTimerArmed else { return }
-    memoryTimerArmed = true
-    timers.schedule(
-      Token.make(.housekeeping, slot: Worker.memoryTimer),
-      deadlineNanoseconds: now + Worker.memoryReturnNanoseconds)
-  }
-
-  private func returnMemory() {
-    memoryTimerArmed = false
-    // Still busy: what was freed is about to be used again.
-    guard freeExchanges.count > Worker.blocksKept / 2 else { return awaitMemoryReturn() }
-    System.releaseFreeMemory()
-  }
-
-  func makeRequestID() -> RequestID { requestIDs.make() }
-
-  /// Asks the control loop to apply revocations; the exchange's head is held until the answer.
-  func revoke(_ entries: [RevocationEntry], for exchange: Exchange, _ client: ClientConnection) {
-    let ticket = RevocationTicket(worker: index, client: client.token, exchange: exchange.serial)
-    if !control.send(.revoke(entries: entries, ticket: ticket)) {
-      // A control loop that is that far behind is broken: the head's own deadline tells.
-      counters.revocationsNotDurable += 1
-    }
   }
 }
