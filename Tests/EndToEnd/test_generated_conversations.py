@@ -1,4 +1,4 @@
-"""Made-up conversations, many at a time, judged by a strict reader that knows nothing of the gateway.
+"""Made-up conversations, many at a time, judged by a strict reader that knows no gateway.
 
 Clients send requests that are right or nearly so, cut anywhere; the backend answers likewise. Every
 request has to arrive exactly as meant or not at all, every answer at the client that asked, and

@@ -12,10 +12,10 @@ from itertools import pairwise
 
 import pytest
 
-from backends.raw import HOST, Seen, seen
+from backends.raw import HOST, Play, Seen, seen
 from smuggling_answers import ANSWERS
 from smuggling_requests import HIDDEN, REQUESTS, post
-from support.processes import wait_until
+from support.processes import DEADLINE, wait_until
 from support.stand import Stand
 from support.strict import read_request_head
 from support.wire import Connection
@@ -288,3 +288,29 @@ def test_an_answer_to_a_request_that_was_cut_off_is_nobodys(stand):
         client.close()
     stand.others(8)
     backend.assert_clean()
+
+
+@pytest.mark.parametrize("finishes", [True, False], ids=["finishes", "goes on"])
+def test_a_refusal_does_not_cut_the_answer_before_it(stand, finishes):
+    """The client takes little at a time; what follows its request is no request, so that the gateway
+    closes with most of the long answer still in the kernel."""
+    body = b"x" * 100_000
+    stand.backend.answers = {
+        b"/long": Play(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + body, cut=50_000)
+    }
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(DEADLINE)
+        client.connect(stand.edge.address)
+        client.sendall(b"GET /long HTTP/1.1\r\n" + HOST + b"\r\n\r\n\nGARBAGE\r\n\r\n" + b"y" * 400)
+        if finishes:
+            client.shutdown(socket.SHUT_WR)
+        stand.settle()
+        got = b""
+        while block := client.recv(2000):
+            got += block
+    stand.backend.answers = {}
+    assert got.startswith(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + body + b"HTTP/1.1 400"
+    )
+    stand.backend.assert_clean()
