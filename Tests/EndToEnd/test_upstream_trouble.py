@@ -1,10 +1,13 @@
 """Upstreams that are down, silent, slow or wrong: 502 and 504, never a hang, never garbage passed on."""
 
+import socket
+from contextlib import ExitStack
+
 import pytest
 
 from backends.recorder import OK
 from support import config
-from support.processes import listening_socket
+from support.processes import listening_socket, wait_until
 from support.wire import render
 
 
@@ -31,6 +34,39 @@ def test_an_upstream_that_comes_up_is_used(gateway, recorder):
     edge = gateway(config.open_to(f"{closed_port()}; server {backend.address}"))
     # Two servers, one of them down: a connection that was refused is tried on the other one.
     assert {edge.get(f"/{n}").status for n in range(8)} == {200}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize("coding", ["length", "chunked"])
+def test_the_body_for_an_upstream_that_can_not_be_reached_is_no_request(gateway, method, coding):
+    """The whole body waited for the connection and was taken back for a second attempt, for which
+    there is no server."""
+    smuggled = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+    with ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        # The kernel answers no further connection than these.
+        for _ in range(3):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(server.getsockname())
+        edge = gateway(f"""{config.top(workers=1)}
+            upstream full {{ server 127.0.0.1:{server.getsockname()[1]}; connect_timeout 1s; }}
+            route / {{ upstream full; auth none; }}
+            route /here {{ respond 200 here; auth none; }}
+            """)
+        with edge.connect() as client:
+            if coding == "length":
+                client.send(render(method, "/", body=smuggled))
+            else:
+                head = render(method, "/", [("Transfer-Encoding", "chunked")])
+                client.send(head + b"%x\r\n" % len(smuggled) + smuggled + b"\r\n0\r\n\r\n")
+            assert client.read_response().status == 504
+            answer = client.request("GET", "/here")
+            assert (answer.status, answer.body) == (200, b"here")
+    wait_until(lambda: len(edge.log_lines()) == 2, "both are logged")
+    assert [line["path"] for line in edge.log_lines()] == ["/", "/here"]
 
 
 def test_an_upstream_that_is_silent_is_504(gateway, recorder):

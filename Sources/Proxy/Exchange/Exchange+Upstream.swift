@@ -235,9 +235,11 @@ extension Exchange {
     answerFailure(failure, worker, client)
   }
 
-  /// Goes back to the body's first byte; its bytes are still behind the head.
+  /// Goes back to the body's first byte; its bytes are still behind the head. They are unread again,
+  /// also for an answer that comes because no server is left: they must not be taken for a request.
   private func replayRequest(_ client: ClientConnection) {
     client.input.moveReader(to: head.byteEnd)
+    requestPhase = .head
     requestDecoder = BodyDecoder(head.framing)
     requestBodyBytes = 0
     requestTrailersBegun = false
