@@ -4,6 +4,8 @@ Safe is a connection that had served before and died without a byte of an answer
 idempotent or the request was not sent whole.
 """
 
+from collections import Counter
+
 import pytest
 
 from backends.recorder import OK, answer_all
@@ -85,6 +87,25 @@ def test_a_new_connection_that_dies(gateway, recorder, method):
     body = None if method == "GET" else SMALL
     assert edge.request(method, "/second", body=body).status == 502
     assert arrivals(backend) == 1
+
+
+def test_a_server_that_dies_of_each_request_is_sent_each_once(gateway, recorder):
+    """While the gateway is busy with others, that a connection was made and that it broke are one
+    event to it: the request has been sent by then, and must not count as never sent."""
+
+    def script(peer):
+        peer.read_head()
+        peer.reset()
+
+    first, second = recorder(script), recorder(script)
+    edge = gateway(config.open_to(f"{first.address}; server {second.address}", workers=1))
+    clients = [edge.connect() for _ in range(200)]
+    for turn in range(5):
+        for number, client in enumerate(clients):
+            client.send(render("POST", f"/{turn}/{number}", body=b""))
+        assert [client.read_response("POST").status for client in clients] == [502] * len(clients)
+    arrived = Counter(head.split(b" ")[1] for head in first.heads + second.heads)
+    assert len(arrived) == 5 * len(clients) and set(arrived.values()) == {1}
 
 
 @pytest.mark.parametrize(

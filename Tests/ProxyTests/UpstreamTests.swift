@@ -1,3 +1,4 @@
+import Bytes
 import EventLoop
 import Testing
 import Transport
@@ -55,6 +56,22 @@ private func server(_ port: UInt16, weight: Int = 1, isBackup: Bool = false) -> 
     #expect(pool.takeIdle(server: 0) === connections[1])
     pool.forget(connections[0])
     #expect(pool.takeIdle(server: 0) == nil)
+  }
+
+  /// A server that breaks the connection right after the first request has had it: the event that
+  /// tells of the connection may come only then, together with the one that tells of its end.
+  @Test func isConnectedOnceTheKernelTakesBytes() throws {
+    let pool = BufferPool(blockBytes: 1024, keptMaximum: 1)
+    let pair = try Socket.makePair()
+    let connection = UpstreamConnection(
+      token: 1, upstream: 0, server: 0, stream: ByteStream(plain: pair.first))
+    connection.output.acquire(from: pool)
+    _ = connection.flush()
+    #expect(connection.phase == .connecting, "nothing was sent")
+    connection.output.append("POST")
+    _ = connection.flush()
+    #expect(connection.phase == .busy)
+    connection.releaseBuffers(pool)
   }
 
   private static func socket() throws -> Socket {

@@ -102,6 +102,9 @@ final class UpstreamConnection {
       switch stream.send(from: &output) {
       case .moved(let count):
         bytesSent += count
+        // The kernel takes bytes only when it has a connection, and tells of that later: should the
+        // connection break before, the server may have had the request all the same.
+        if phase == .connecting { phase = .busy }
         if !output.isEmpty { mayWrite = false }
       case .wouldBlock:
         mayWrite = false
