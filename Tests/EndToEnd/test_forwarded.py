@@ -5,6 +5,7 @@ import pytest
 
 from support import tokens
 from support.config import HOST, behind, environment, guarded, open_to, top
+from support.processes import wait_until
 from support.wire import Connection, render
 
 from conftest import ACCESS, REFRESH
@@ -349,12 +350,20 @@ group / {{ host admin.example; upstream inside; auth none; route /x {{ }} }}
     assert edge.get("/admin", headers=headers).status == 403
 
 
-def test_a_malformed_request_is_logged_under_the_peer(gateway, recorder):
+@pytest.mark.parametrize("fault", [
+    "bad line",
+    "Content-Length: 1\r\nTransfer-Encoding: chunked",
+    "Content-Length: x",
+    "Expect: wonders",
+])
+def test_a_malformed_request_is_logged_under_the_peer(gateway, recorder, fault):
     edge = gateway(open_to(recorder().address, "", "trusted_proxies 127.0.0.1;"))
     with edge.connect() as connection:
         connection.send(render("GET", "/first", [("X-Forwarded-For", "198.51.100.7")]))
         assert connection.read_response().status == 200
-        connection.send(b"GET /x HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 6.6.6.6\r\nbad line\r\n\r\n")
-        assert connection.read_response().status == 400
-    assert edge.logged(path="/first")["client"] == "198.51.100.7"
-    assert edge.logged(status=400)["client"] == "127.0.0.1"
+        forged = "GET /x HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 6.6.6.6\r\n"
+        connection.send(f"{forged}{fault}\r\n\r\n".encode())
+        assert connection.read_response().status in (400, 417)
+    wait_until(lambda: len(edge.log_lines()) == 2, "both are logged")
+    assert edge.log_lines()[0]["client"] == "198.51.100.7"
+    assert edge.log_lines()[1]["client"] == "127.0.0.1"

@@ -1,6 +1,7 @@
 """Clients that are slow on purpose: cut off, at a bounded cost, and nobody else notices."""
 
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -169,6 +170,69 @@ def test_the_end_of_an_answer_is_waited_for_like_its_middle(gateway, recorder):
         client.send(render("GET", "/"))
         wait_until(lambda: edge.status()["connections"]["open"] == 1, "it is served")
         wait_until(lambda: edge.status()["connections"]["open"] == 0, "it is cut off", SOON)
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+def test_a_last_answer_is_waited_for_as_long_as_any_other(gateway, recorder, version):
+    """The end of it comes while the client isn't reading, and the connection closes behind it: it has
+    `send_timeout` all the same, not the second for which a closed connection is listened to."""
+    stuck, over = threading.Event(), threading.Event()
+
+    def script(peer):
+        size = int(peer.read_head().split(b" ")[1][1:])
+        peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        peer.send(b"%x\r\n" % size + b"z" * size + b"\r\n")
+        assert stuck.wait(SOON)
+        peer.send(b"3\r\nend\r\n0\r\n\r\n")
+        over.set()
+        peer.wait_for_end()
+
+    edge = gateway(front(recorder(script).address, "send_timeout 20s;"))
+    # Whatever the kernel's buffers hold, some of these leave a little of the answer in the gateway's.
+    sizes = range(120_000, 320_000, 20_000)
+    clients = [Connection(edge.folder / "front.sock") for _ in sizes]
+    for client, size in zip(clients, sizes):
+        client.send(f"GET /{size} {version}\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+    time.sleep(0.5)
+    stuck.set()
+    assert over.wait(SOON)
+    time.sleep(2.5)
+    for client, size in zip(clients, sizes):
+        assert client.read_response().body == b"z" * size + b"end"
+        client.close()
+
+
+def test_a_cut_answer_never_looks_whole(gateway, recorder):
+    """To an HTTP/1.0 client the end of the connection is the end of the body."""
+
+    def script(peer):
+        size = int(peer.read_head().split(b" ")[1][1:])
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n" + b"z" * size)
+
+    edge = gateway(limited(recorder(script).address, "send_timeout 1s; send_rate off;"))
+    clients = {}
+    # The kernel takes the first ones whole; of the next one a little stays in the gateway, whose
+    # exchange is over by then; of the others more than it can hold.
+    for size in range(100_000, 6_000_000, 50_000):
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(SOON)
+        client.connect(edge.address)
+        client.sendall(f"GET /{size} HTTP/1.0\r\nHost: a\r\n\r\n".encode())
+        clients[size] = client
+    wait_until(lambda: len(edge.log_lines()) == len(clients), "all answers are over", SOON)
+    time.sleep(2.5)
+    for size, client in clients.items():
+        received = 0
+        try:
+            while block := client.recv(1 << 20):
+                received += len(block)
+            assert received > size, f"{received} bytes of {size} and a clean end"
+        except ConnectionResetError:
+            pass
+        client.close()
+    reasons = [line.get("reason") for line in edge.log_lines()]
+    assert None in reasons and "send_timeout" in reasons, "too few sizes for this machine"
 
 
 # slowhttptest

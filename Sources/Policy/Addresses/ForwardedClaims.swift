@@ -30,6 +30,9 @@ public final class ForwardedClaims {
   /// Makes claims of nobody.
   public init() {}
 
+  /// Forgets who was claimed to be the client: for a head that is refused before its claims are read.
+  public func forgetClient() { namesClient = false }
+
   /// Reads the claims of `peer`, which is trusted.
   public func read(_ head: RequestHead, bytes: Span<UInt8>, peer: PeerAddress, set: PolicySet) {
     readClient(head, bytes, peer, set)

@@ -188,6 +188,7 @@ extension Worker {
     counters.requestsMalformed += 1
     client.phase = .inExchange
     exchange.mustClose = true
+    exchange.claims.forgetClient()
     exchange.requestID = makeRequestID()
     exchange.policy.refuse(refusal)
     exchange.answerHere(self, client)
@@ -258,7 +259,7 @@ extension Worker {
         refuseHead(.requestTimeout, exchange, client)
         serve(client)
       } else {
-        close(client)
+        closeLate(client)
       }
     case .inExchange:
       client.exchange?.deadlinePassed(self, client)
@@ -267,13 +268,22 @@ extension Worker {
       tunnelDeadlinePassed(client)
       serve(client)
     case .lingering, .closed:
-      close(client)
+      closeLate(client)
     }
+  }
+
+  /// Closes a client that was waited for long enough. One that has not read its answer must see that
+  /// it isn't whole: in HTTP/1.0 an answer may end with its connection.
+  private func closeLate(_ client: ClientConnection) {
+    if !client.output.isEmpty { client.stream.resetOnClose() }
+    close(client)
   }
 
   /// Sends what is left, says that nothing follows, and listens for a moment.
   func beginLingering(_ client: ClientConnection) {
     client.phase = .lingering
+    // A client that still has to read has the deadline of that.
+    guard client.output.isEmpty else { return awaitSending(client) }
     move(client, to: deadline(inMilliseconds: Worker.lingerMilliseconds))
   }
 
