@@ -40,6 +40,26 @@ struct UpgradeTests {
     Row(
       "two lines",
       get("Connection: upgrade\r\nUpgrade: websocket\r\nUpgrade: websocket\r\n" + key), .other),
+    Row(
+      "subprotocols over two lines, with empty elements",
+      get(
+        "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: chat,, v1.x\r\n"
+          + "Sec-WebSocket-Protocol: \r\n" + key), .webSocket),
+    Row(
+      "a subprotocol with a space within",
+      get(
+        "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: bearer x\r\n" + key),
+      .other),
+    Row(
+      "a subprotocol in quotes, on a second line",
+      get(
+        "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: chat\r\n"
+          + "Sec-WebSocket-Protocol: \"bearer\", x\r\n" + key), .other),
+    Row(
+      "a subprotocol behind a space that only some readers know",
+      get(
+        "Connection: upgrade\r\nUpgrade: websocket\r\n"
+          + "Sec-WebSocket-Protocol: bearer\u{A0}, x\r\n" + key), .other),
     Row("no key", get("Connection: upgrade\r\nUpgrade: websocket\r\n"), .other),
     Row("two keys", get("Connection: upgrade\r\nUpgrade: websocket\r\n" + key + key), .other),
     Row(

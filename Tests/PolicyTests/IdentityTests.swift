@@ -99,6 +99,7 @@ import Tokens
     ("alias of a framing field", "Content_Length"),
     ("alias of a framing field", "transfer_encoding"),
     ("alias of a type", "Content.Type"), ("alias of the request id", "X_Request_Id"),
+    ("alias of a field that may hold a token", "Sec_WebSocket_Protocol"),
   ])
   func guards(name: String, field: String) throws {
     let bytes = Array(field.utf8)
@@ -107,7 +108,8 @@ import Tokens
 
   @Test(arguments: [
     "Accept", "Host", "Authorization", "Content-Length", "content-type", "Transfer-Encoding",
-    "X-Request-Id", "X-User-Ids", "X-User", "XX-User-Id", "X-User--Id", "X-Forward-For",
+    "X-Request-Id", "Sec-WebSocket-Protocol", "sec-websocket-protocol", "X-User-Ids",
+    "X-User", "XX-User-Id", "X-User--Id", "X-Forward-For",
     "User-Agent", "Cookie", "X-CSRF-TOKEN", "Origin", "X", "", "X-Forwarded_", "Forwarded-For",
   ])
   func letsPass(field: String) throws {

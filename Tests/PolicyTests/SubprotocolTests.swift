@@ -156,4 +156,18 @@ import Testing
     world.ask(Self.handshake("/required", ["Authorization: Bearer \(Self.token)"]))
     #expect(!world.request.choosesBearer)
   }
+
+  /// A search that gives up at its bound has seen `chat`, and dropped nothing yet.
+  @Test func forgetsWhatAnUnfinishedSearchHasSeen() throws {
+    let world = try AuthTests.world()
+    let cookies = Array(
+      repeating: "token=\(Self.token)", count: CredentialFinder.droppedMaximum)
+    let lines = [
+      "Cookie: \(cookies.joined(separator: "; "))", "\(Self.field): chat, bearer, \(Self.token)",
+    ]
+    let verdict = world.verdict(Self.handshake("/required", lines))
+    #expect(verdict == "400 ambiguous_credentials")
+    world.ask(Self.handshake("/required", ["\(Self.field): bearer, \(Self.token)"]))
+    #expect(world.request.choosesBearer)
+  }
 }

@@ -66,11 +66,10 @@ final class CredentialFinder {
     dropsLine = false
     dropsCookie = false
     dropsQuery = false
-    if dropsSubprotocols {
-      dropsSubprotocols = false
-      subprotocolWord = .empty
-      offersSubprotocols = false
-    }
+    dropsSubprotocols = false
+    // Also where nothing is dropped: a search that gave up has seen other subprotocols already.
+    offersSubprotocols = false
+    subprotocolWord = .empty
   }
 
   /// True when every stray value is the token `judged`.
