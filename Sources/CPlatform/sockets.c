@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -209,6 +211,11 @@ int platform_no_delay(int fd) {
   int value = 0;
   socklen_t count = sizeof value;
   return getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &count) < 0 ? -errno : value;
+}
+
+int platform_unacknowledged(int fd) {
+  int count = 0;
+  return ioctl(fd, SIOCOUTQ, &count) < 0 ? -errno : count;
 }
 
 int platform_wait_one(int fd, int interest, int timeoutMilliseconds) {

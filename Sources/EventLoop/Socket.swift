@@ -129,6 +129,9 @@ public struct Socket: ~Copyable, Sendable {
     _ = platform_reset_on_close(fd)
   }
 
+  /// Bytes that were sent and that the peer's kernel has not taken yet; 0 where nobody can tell.
+  public borrowing func unacknowledgedBytes() -> Int { max(0, Int(platform_unacknowledged(fd))) }
+
   /// The address of this end.
   public borrowing func localAddress() throws(SystemError) -> SocketAddress {
     try EventLoop.localAddress(of: fd)

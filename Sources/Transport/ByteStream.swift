@@ -79,6 +79,14 @@ public struct ByteStream: ~Copyable {
     }
   }
 
+  /// Bytes that were sent and that the peer's kernel has not taken yet. After `shutdownWrite()` the end
+  /// itself counts as one until it has arrived.
+  public borrowing func unacknowledgedBytes() -> Int {
+    switch kind {
+    case .plain(let socket): socket.unacknowledgedBytes()
+    }
+  }
+
   /// Blocks until something can be received (or sent), at most so long; false when the time ran out.
   /// For command lines and tests; a loop uses `Poller`.
   public borrowing func wait(

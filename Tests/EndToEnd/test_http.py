@@ -1,5 +1,8 @@
 """HTTP/1.1 on both sides: what arrives upstream and downstream, byte for byte where it matters."""
 
+import socket
+import time
+
 import pytest
 
 from backends.recorder import OK, answer_all, fields_of, lines_named
@@ -192,6 +195,26 @@ def test_pipelined_requests_stay_in_order_when_some_are_refused(gateway, recorde
         targets = ["/open/1", "/none/2", "/open/3", "/none/4", "/open/5"]
         client.send(b"".join(render("GET", target) for target in targets))
         assert [client.read_response().status for _ in targets] == [200, 404, 200, 404, 200]
+
+
+def test_an_answer_on_its_way_survives_what_its_client_still_sends(gateway, recorder):
+    """The client reads late and says something meanwhile; to a closed socket that means a reset."""
+    body = b"z" * 500_000
+    answer = respond(b"HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\n", body)
+    edge = gateway(config.open_to(recorder(answer).address))
+    with socket.socket() as plain:
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plain.connect(edge.address)
+        plain.sendall(render("GET", "/", [("Connection", "close")]))
+        # More than the second for which a closing connection is listened to.
+        for _ in range(15):
+            time.sleep(0.2)
+            plain.sendall(b"x")
+        plain.settimeout(60)
+        data = b""
+        while block := plain.recv(1 << 16):
+            data += block
+    assert data.endswith(b"\r\n\r\n" + body)
 
 
 def test_connection_close_is_honoured(gateway, recorder):

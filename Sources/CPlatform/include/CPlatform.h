@@ -54,6 +54,9 @@ int platform_shutdown_write(int fd);
 /// Makes close() send a reset instead of an orderly end.
 int platform_reset_on_close(int fd);
 int platform_no_delay(int fd);
+/// Bytes that the kernel was given and the peer's has not acknowledged; the end of the stream (after
+/// platform_shutdown_write) counts as one.
+int platform_unacknowledged(int fd);
 /// Waits until `fd` is readable (bit 0 of `interest`) or writable (bit 1), or has an error:
 /// 1, or 0 after `timeoutMilliseconds` (-1 waits for ever).
 int platform_wait_one(int fd, int interest, int timeoutMilliseconds);

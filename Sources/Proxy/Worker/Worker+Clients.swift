@@ -267,9 +267,24 @@ extension Worker {
     case .tunnelling:
       tunnelDeadlinePassed(client)
       serve(client)
-    case .lingering, .closed:
+    case .lingering:
+      if !awaitDelivery(client) { closeLate(client) }
+    case .closed:
       closeLate(client)
     }
+  }
+
+  /// Goes on listening to a client whose kernel is still taking the answer; false when it has all of
+  /// it, or took too long. Closed now, the client's next byte would be answered with a reset, and that
+  /// destroys what is on its way.
+  private func awaitDelivery(_ client: ClientConnection) -> Bool {
+    guard client.output.isEmpty else { return false }
+    let left = client.stream.unacknowledgedBytes()
+    guard left > 1 else { return false }
+    let due = client.sending.wait(snapshot.sendTerms, moved: client.bytesSent &- left, now: now)
+    guard due > now else { return false }
+    move(client, to: min(due, deadline(inMilliseconds: Worker.lingerMilliseconds)))
+    return true
   }
 
   /// Closes a client that was waited for long enough. One that has not read its answer must see that
