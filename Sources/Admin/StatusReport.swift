@@ -170,6 +170,8 @@ struct StatusReport {
     object.add("tunnels_open", counters.tunnelsOpen)
     object.add("streams_ended_by_token", counters.streamsEndedByToken)
     object.add("accept_pauses", counters.acceptPauses)
+    object.add("signatures_verified", counters.signaturesVerified)
+    object.add("signatures_remembered", counters.signaturesRemembered)
     object.add("log_lines_dropped", counters.logLinesDropped)
     object.add("revocations_not_durable", counters.revocationsNotDurable)
     return object

@@ -30,6 +30,9 @@ public final class Gatekeeper {
   /// keep an outgrown revocation table alive.
   public func housekeep() { revocations.refresh() }
 
+  /// How often signatures of key pairs were computed and how often remembered.
+  public var signatureCounts: SignatureCounts { verifier.signatureCounts }
+
   // MARK: Events
 
   /// Decides about a request whose head is complete. `bytes` are those the head was parsed from.

@@ -7,6 +7,7 @@
 import Bytes
 import Crypto
 import JSON
+import Synchronization
 
 /// The rules of one class.
 struct ClassRules: Sendable {
@@ -30,6 +31,9 @@ public final class Realm: Sendable {
   /// Weak secrets that `weak_secrets allow` admitted: to be warned about at start and in `status`.
   public let weaknesses: [RealmFault]
 
+  /// Which making of a realm this is; never 0. What is remembered of one doesn't hold for another.
+  let serial: UInt32
+
   let issuer: [UInt8]?
   let audiences: [[UInt8]]
   let access: ClassRules
@@ -45,6 +49,8 @@ public final class Realm: Sendable {
   /// True when some key can only be meant by its `kid`.
   let hasKeyIdentifiers: Bool
 
+  private static let serials = Atomic<UInt32>(0)
+
   /// Compiles `definition`, or tells everything that is wrong with it.
   public init(_ definition: RealmDefinition) throws(RealmRejection) {
     var check = RealmKeys(definition)
@@ -53,6 +59,7 @@ public final class Realm: Sendable {
     let faults = check.faults.filter { !($0.isWeakness && definition.admitsWeakSecrets) }
     guard faults.isEmpty else { throw RealmRejection(faults: faults) }
     self.keys = keys
+    serial = Self.serials.wrappingAdd(1, ordering: .relaxed).newValue
     algorithmMask = keys.reduce(0) { $0 | $1.algorithm.mask }
     countsKeyUse = TokenClass.allCases.contains { tokenClass in
       keys.count { $0.end(of: tokenClass) > .min } > 1

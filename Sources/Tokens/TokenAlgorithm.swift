@@ -73,6 +73,9 @@ public enum TokenAlgorithm: UInt8, Sendable, CaseIterable {
   /// True for the algorithms of a shared secret.
   public var isSymmetric: Bool { method.isMAC }
 
+  /// True for the algorithms of a key pair. Asked for each token: the symmetric ones come first.
+  var isAsymmetric: Bool { rawValue > Self.hs512.rawValue }
+
   /// Smallest secret in bytes: the size of the hash (RFC 7518 §3.2). 0 where there is no secret.
   public var secretBytesMinimum: Int {
     switch method {

@@ -27,6 +27,11 @@ struct TokenExaminer: ~Copyable {
   /// What was signed, kept only for tokens without `jti`, whose id is its hash.
   private var signingInput: ByteBuffer
   private var hasAccepted = false
+  /// Made for the first token of a key pair that is accepted.
+  private var memory: SignatureMemory?
+  private(set) var signatureCounts = SignatureCounts()
+  /// True when the last token's signature was not computed but remembered.
+  private var isSignatureKnown = false
   /// Made for the first encrypted token of a realm that takes such.
   private var opener: TokenOpener?
 
@@ -72,9 +77,7 @@ struct TokenExaminer: ~Copyable {
     case .denied(let reason): return .denied(reason)
     }
     let keyIndex: Int
-    let search = findKey(
-      token, parts, algorithm, realm, refreshFirst: accepting == .refresh, nowSeconds)
-    switch search {
+    switch signingKey(token, parts, algorithm, realm, accepting, nowSeconds) {
     case .found(let index): keyIndex = index
     case .denied(let reason): return .denied(reason)
     }
@@ -87,6 +90,9 @@ struct TokenExaminer: ~Copyable {
       return .denied(reason)
     }
     header.remember(token.slice(parts.header), algorithm)
+    if algorithm.isAsymmetric, !isSignatureKnown {
+      remember(token, realm, keyIndex, judged.expiration, nowSeconds)
+    }
     if realm.countsKeyUse {
       realm.keys[keyIndex].use.note(expiration: judged.expiration, nowSeconds: nowSeconds)
     }
@@ -145,6 +151,42 @@ struct TokenExaminer: ~Copyable {
     case denied(DenialReason)
   }
 
+  /// The key that made the signature: remembered, or found by trying.
+  private mutating func signingKey(
+    _ token: Span<UInt8>, _ parts: CompactToken, _ algorithm: TokenAlgorithm, _ realm: Realm,
+    _ accepting: AcceptedClasses, _ nowSeconds: Int64
+  ) -> KeySearch {
+    isSignatureKnown = false
+    if algorithm.isAsymmetric, let index = rememberedKey(token, realm, nowSeconds) {
+      isSignatureKnown = true
+      signatureCounts.remembered &+= 1
+      return .found(index)
+    }
+    return findKey(
+      token, parts, algorithm, realm, refreshFirst: accepting == .refresh, nowSeconds)
+  }
+
+  /// Remembers the signature of an accepted token.
+  private mutating func remember(
+    _ token: Span<UInt8>, _ realm: Realm, _ keyIndex: Int, _ expiration: Int64, _ nowSeconds: Int64
+  ) {
+    if memory == nil { memory = SignatureMemory() }
+    guard let memory else { return }
+    memory.remember(
+      memory.hash(token), realm.serial, keyIndex: keyIndex, expiration: expiration,
+      nowSeconds: nowSeconds)
+  }
+
+  /// The key that is known to have made a token's signature, while it counts.
+  private func rememberedKey(
+    _ token: Span<UInt8>, _ realm: Realm, _ nowSeconds: Int64
+  ) -> Int? {
+    guard let memory, let index = memory.keyIndex(memory.hash(token), realm.serial),
+      index < realm.keys.count, nowSeconds < realm.keys[index].end
+    else { return nil }
+    return index
+  }
+
   /// The key that made the signature. Only keys of the header's algorithm are tried, so that the
   /// token can't choose how a key is used (CVE-2015-9235); of those only the ones that its `kid` may
   /// mean, and none whose end has passed.
@@ -157,6 +199,7 @@ struct TokenExaminer: ~Copyable {
     guard Base64URL.decode(token.slice(from: parts.signatureStart), into: &signature) else {
       return .denied(.malformed)
     }
+    if algorithm.isAsymmetric { signatureCounts.verified &+= 1 }
     let message = token.slice(parts.signingInput)
     let isSelective = realm.hasKeyIdentifiers && header.hasKeyIdentifier
     let keyCount = realm.keys.count

@@ -25,6 +25,9 @@ public final class TokenVerifier {
     examiner.verify(token, realm: realm, accepting: accepting, nowSeconds: nowSeconds)
   }
 
+  /// How often signatures of key pairs were computed and how often remembered, since the start.
+  public var signatureCounts: SignatureCounts { examiner.signatureCounts }
+
   /// Checks form, header and signature only, whatever the payload holds; nil when they hold. For
   /// tools: no route may rest on it.
   public func verifySignature(

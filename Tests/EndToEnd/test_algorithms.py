@@ -223,9 +223,9 @@ def test_mistakes_are_told(tmp_path, pairs, options, code, said):
 def guarded(gateway, recorder):
     """A gateway before a recorder with this realm; `files` are put beside its configuration."""
 
-    def make(realm, files=None, environment=None):
+    def make(realm, files=None, environment=None, workers=2):
         backend = recorder()
-        text = config.top() + f"""
+        text = config.top(workers) + f"""
             realm main {{ {realm} }}
             {config.IDENTITY}
             upstream backend {{ server {backend.address}; errors problem; }}
@@ -264,6 +264,25 @@ def test_a_route_takes_tokens_of_every_key_of_its_realm(guarded, pairs):
     # The same key signs RS256 and PS256, but each under its own name only.
     crossed = jwt.encode(claims(), pairs["RS256"].pkcs8, "RS256", headers={"kid": "PS256"})
     assert edge.get("/a", remember(crossed)).status == 401
+
+
+def test_a_signature_is_computed_once_a_worker(guarded, pairs):
+    edge, _ = guarded(
+        "access { key rsa.pem; algorithms RS256; }", {"rsa.pem": pairs["RS256"].spki}, workers=1
+    )
+    tokens = [
+        remember(jwt.encode(claims(sub=f"u{index}"), pairs["RS256"].pkcs8, "RS256"))
+        for index in range(3)
+    ]
+    for _ in range(4):
+        for token in tokens:
+            assert edge.get("/a", token).status == 200
+    counters = edge.status()["counters"]
+    assert (counters["signatures_verified"], counters["signatures_remembered"]) == (3, 9)
+    # What is remembered is the signature and nothing else.
+    assert edge.command("revoke", "--token", tokens[0]).returncode == 0
+    assert edge.get("/a", tokens[0]).status == 401
+    assert edge.get("/a", tokens[1]).status == 200
 
 
 def test_a_public_key_is_no_secret(guarded, pairs):

@@ -33,6 +33,10 @@ public struct Counters: Sendable {
   public var streamsEndedByToken: UInt64 = 0
   /// Times that accepting paused because connections or descriptors had run out.
   public var acceptPauses: UInt64 = 0
+  /// Tokens of key pairs whose signature was computed, good or bad.
+  public var signaturesVerified: UInt64 = 0
+  /// Tokens of key pairs whose signature was remembered.
+  public var signaturesRemembered: UInt64 = 0
   /// Access-log lines dropped because the writer fell behind.
   public var logLinesDropped: UInt64 = 0
   /// Revocations that stand in memory but could not be made durable in time.
@@ -58,6 +62,8 @@ public struct Counters: Sendable {
     tunnelsOpen += other.tunnelsOpen
     streamsEndedByToken += other.streamsEndedByToken
     acceptPauses += other.acceptPauses
+    signaturesVerified += other.signaturesVerified
+    signaturesRemembered += other.signaturesRemembered
     logLinesDropped += other.logLinesDropped
     revocationsNotDurable += other.revocationsNotDurable
   }

@@ -319,6 +319,9 @@ public final class Worker {
 
   private var reportedCounters: Counters {
     var report = counters
+    let signatures = gatekeeper.signatureCounts
+    report.signaturesVerified = signatures.verified
+    report.signaturesRemembered = signatures.remembered
     report.connectionsOpen = UInt64(clients.count)
     report.tunnelsOpen = UInt64(tunnelCount)
     report.logLinesDropped = accessLog.droppedLines
