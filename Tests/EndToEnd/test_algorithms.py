@@ -1,5 +1,5 @@
-"""Tokens of every algorithm between the gateway, PyJWT and node:crypto, in both directions; keys from
-files, their rotation, and what must not pass."""
+"""Tokens of every algorithm between the gateway, PyJWT, Flask-JWT-Extended and node:crypto, in both
+directions; keys from files, their rotation, and what must not pass."""
 
 import datetime
 import hashlib
@@ -7,6 +7,8 @@ import json
 import subprocess
 from pathlib import Path
 
+import flask
+import flask_jwt_extended
 import jwt
 import pytest
 from cryptography import x509
@@ -60,8 +62,9 @@ class Key:
         day = datetime.timedelta(days=1)
         today = datetime.datetime.now(datetime.timezone.utc)
         is_edwards = isinstance(self.private, ed25519.Ed25519PrivateKey)
+        public = self.private.public_key()
         return (
-            x509.CertificateBuilder(name, name, self.private.public_key(), 7, today - day, today + day)
+            x509.CertificateBuilder(name, name, public, 7, today - day, today + day)
             .sign(self.private, None if is_edwards else hashes.SHA256())
             .public_bytes(serialization.Encoding.PEM)
             .decode()
@@ -94,7 +97,7 @@ def node():
 
 
 def key_options(folder, algorithm, pairs, private=False):
-    """The options with which the gateway's tools take a key, and the same key for PyJWT and node."""
+    """The options with which the gateway's tools take a key, and the same key for the others."""
     if algorithm.startswith("HS"):
         (folder / "secret").write_text(SECRET)
         sensitive(SECRET)
@@ -179,6 +182,34 @@ def test_a_kid_comes_from_the_key_and_chooses_it(tmp_path, pairs):
     other = jwt.encode(claims(), one.pkcs8, "ES256", headers={"kid": "three"})
     done = run("token", "verify", other, "--jwks", "set.json", folder=tmp_path)
     assert done.returncode == 1 and "unknown_key" in done.stdout
+
+
+@pytest.mark.parametrize("algorithm", ["HS512", "RS256", "PS384", "ES256", "EdDSA"])
+def test_flask_jwt_extended_both_ways(tmp_path, algorithm, pairs):
+    """The library itself makes and reads tokens, with its own claims (`fresh`, `csrf`, `nbf`)."""
+    app = flask.Flask("issuer")
+    app.config["JWT_ALGORITHM"] = algorithm
+    if algorithm.startswith("HS"):
+        app.config["JWT_SECRET_KEY"] = SECRET
+    else:
+        app.config["JWT_PRIVATE_KEY"] = pairs[algorithm].pkcs8
+        app.config["JWT_PUBLIC_KEY"] = pairs[algorithm].spki
+    flask_jwt_extended.JWTManager(app)
+    options, _ = key_options(tmp_path, algorithm, pairs)
+    with app.app_context():
+        access = flask_jwt_extended.create_access_token("ada")
+        refresh = flask_jwt_extended.create_refresh_token("ada")
+    for token, kind, other in [(access, "access", "refresh"), (refresh, "refresh", "access")]:
+        done = run("token", "verify", token, "--class", kind, *options, folder=tmp_path)
+        assert done.returncode == 0 and f"{kind} token" in done.stdout
+        done = run("token", "verify", token, "--class", other, *options, folder=tmp_path)
+        assert done.returncode == 1 and "wrong_token_type" in done.stdout
+    options, _ = key_options(tmp_path, algorithm, pairs, private=True)
+    for kind, more in [("access", []), ("refresh", ["--refresh"])]:
+        made = run("token", "sign", "--sub", "ada", *more, *options, folder=tmp_path).stdout.strip()
+        with app.app_context():
+            read = flask_jwt_extended.decode_token(made)
+        assert (read["sub"], read["type"]) == ("ada", kind)
 
 
 # Options
@@ -343,7 +374,9 @@ def test_longer_hashes_need_their_name(guarded):
         environment={**config.environment(ACCESS, REFRESH), "LONG": sensitive(SECRET)},
     )
     for name, digest, status in [
-        ("HS256", hashlib.sha256, 401), ("HS384", hashlib.sha384, 200), ("HS512", hashlib.sha512, 200),
+        ("HS256", hashlib.sha256, 401),
+        ("HS384", hashlib.sha384, 200),
+        ("HS512", hashlib.sha512, 200),
     ]:
         token = sign(claims(), SECRET, {"alg": name}, digest)
         assert edge.get("/a", token).status == status, name
@@ -366,7 +399,11 @@ def test_secret_check_reads_files_and_previous_secrets(tmp_path, pairs):
     )
     assert done.returncode == 1
     for said in (
-        "ok, 40 bytes", "previous access secret", "short: 9 bytes", "the text of a key", "its file is not there: gone",
+        "ok, 40 bytes",
+        "previous access secret",
+        "short: 9 bytes",
+        "the text of a key",
+        "its file is not there: gone",
         "short: 40 bytes, at least 64 are needed",
     ):
         assert said in done.stdout, said
