@@ -12,7 +12,7 @@ from smuggling_requests import CHUNKED, END
 
 @dataclass(frozen=True)
 class Answer:
-    """An upstream's answer, and what its client gets: a status and body, or a cut connection."""
+    """An upstream's answer, and what its client gets: a status and body, or a cut answer."""
 
     name: str
     source: str
@@ -20,7 +20,8 @@ class Answer:
     status: int = 502
     body: bytes | None = None
     method: str = "GET"
-    # The client sees the head and then the end of its connection within the body.
+    # The client sees the head and then the end of its connection within the body, or 502 when the
+    # fault came together with the head.
     is_cut: bool = False
     # The upstream connection may serve on.
     reusable: bool = False

@@ -85,6 +85,9 @@ def test_an_upstream_that_is_silent_is_504(gateway, recorder):
     assert len(backend.heads) == 1, "a silent upstream is not asked twice"
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+EVENTS = b"Content-Type: text/event-stream\r\n\r\n"
+
 WRONG = [
     ("garbage", b"\x00\x01\x02 not http\r\n\r\n"),
     ("another protocol", b"SSH-2.0-OpenSSH_9.2\r\n"),
@@ -108,6 +111,10 @@ WRONG = [
     ("an unknown coding", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok"),
     ("a head over the limit", b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 100000 + b"\r\n\r\n"),
     ("an endless head", b"HTTP/1.1 200 OK\r\n" + b"X-A: a\r\n" * 50000),
+    # What came with its head is judged before the head has left.
+    ("a bad chunk", CHUNKED + b"xyz\r\nok\r\n0\r\n\r\n"),
+    ("a bad chunk among events", CHUNKED[:-2] + EVENTS + b"2\r\nok\r\nxyz\r\n"),
+    ("a bad trailer", CHUNKED + b"2\r\nok\r\n0\r\nX-A\r\n\r\n"),
     ("nothing", b""),
     ("half a head", b"HTTP/1.1 200 OK\r\nContent-"),
     (

@@ -130,6 +130,7 @@ extension Exchange {
     // An answer before the end of the request: the rest of the request will not be read.
     if requestPhase != .complete { mustClose = true }
     let start = client.output.writerIndex
+    answerPosition = client.bytesSent &+ client.output.readableCount
     ForwardedResponse.append(self, worker, client, connection.input)
     guard !client.output.overflowed else {
       client.output.rewind(to: start)
@@ -138,6 +139,20 @@ extension Exchange {
     }
     responseBytes += client.output.writerIndex - start
     responsePhase = .relaying
+  }
+
+  /// Takes back a malformed answer of which the client was not sent a byte, so that it becomes 502;
+  /// false when it is too late for that. One that only ends early is cut instead: what there is of
+  /// it is good.
+  func takeBackAnswer(_ worker: Worker, _ client: ClientConnection) -> Bool {
+    guard responsePhase == .relaying, client.bytesSent <= answerPosition else { return false }
+    client.output.rewind(to: client.output.readerIndex + (answerPosition - client.bytesSent))
+    if isStream {
+      isStream = false
+      worker.forgetStream(client)
+    }
+    responsePhase = .awaitingHead
+    return true
   }
 
   private func upstreamFailedAsMalformed(_ worker: Worker, _ client: ClientConnection) {

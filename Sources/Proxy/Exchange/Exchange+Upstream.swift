@@ -212,7 +212,8 @@ extension Exchange {
     let upstreamIndex = connection.upstream
     worker.close(connection)
     upstream = nil
-    guard responsePhase == .awaitingHead else {
+    let isTakenBack = failure == .responseMalformed && takeBackAnswer(worker, client)
+    guard responsePhase == .awaitingHead || isTakenBack else {
       worker.counters.upstreamFailures += 1
       reason = failure.name
       return worker.abort(client, because: failure.name)

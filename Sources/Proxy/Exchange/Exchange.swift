@@ -103,6 +103,8 @@ final class Exchange {
   var continueSent = false
   var requestTrailersBegun = false
   var responseTrailersBegun = false
+  /// What of the client's connection stands before the answer's first byte; counts as `bytesSent` does.
+  var answerPosition = 0
   /// How the response body is framed towards the client.
   var responseFraming = BodyFraming.none
   /// The answer is an event stream or its like: other clocks run, and it ends with its token.
