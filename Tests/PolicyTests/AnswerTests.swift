@@ -124,6 +124,16 @@ import Tokens
     (.unavailable, "UNAVAILABLE", "Temporarily unavailable"),
     (.noRoute, "NOT_FOUND", "Nothing is here"),
     (.malformed(.badHost), "BAD_REQUEST", "The request can't be read in exactly one way"),
+    (.malformed(.targetTooLong), "URI_TOO_LONG", "The request target is too long"),
+    (
+      .malformed(.unsupportedExpectation), "EXPECTATION_FAILED", "Only 100-continue can be expected"
+    ),
+    (.malformed(.tooManyFields), "HEAD_TOO_LARGE", "The header fields are too many or too large"),
+    (
+      .malformed(.connectRefused), "NOT_IMPLEMENTED",
+      "The method or the transfer coding is not supported"
+    ),
+    (.malformed(.unsupportedVersion), "VERSION_NOT_SUPPORTED", "The HTTP version is not supported"),
   ])
   func speaksCoded(refusal: Refusal, code: String, message: String) throws {
     let body = try Self.answer(.coded, refusal).body

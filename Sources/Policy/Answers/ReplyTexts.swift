@@ -27,7 +27,15 @@ struct ReplyTexts {
       case .missingClaim, .insufficientScope: return "Not allowed with this token"
       case .ambiguousCredentials: return "More than one credential in the request"
       }
-    case .malformed: return "The request can't be read in exactly one way"
+    case .malformed(let fault):
+      switch fault.status {
+      case 414: return "The request target is too long"
+      case 417: return "Only 100-continue can be expected"
+      case 431: return "The header fields are too many or too large"
+      case 501: return "The method or the transfer coding is not supported"
+      case 505: return "The HTTP version is not supported"
+      default: return "The request can't be read in exactly one way"
+      }
     case .requestTimeout: return "The request did not arrive in time"
     case .headTooLarge: return "The request head is too large"
     case .bodyTooLarge: return "The request body is too large"
