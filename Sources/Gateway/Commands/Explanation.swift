@@ -218,7 +218,10 @@ struct Explanation {
     case .webSocket:
       lines.append("upgrade: websocket, passed on; a tunnel ends with its token")
       if policy.choosesBearer { lines.append("upgrade: the 101 chooses the subprotocol bearer") }
-    case .other: lines.append("upgrade: dropped, this is an ordinary request")
+    case .other:
+      lines.append(
+        "upgrade: dropped, this is an ordinary request; a WebSocket is GET without a body, with one"
+          + " Upgrade: websocket and one Sec-WebSocket-Key")
     }
     return lines
   }
