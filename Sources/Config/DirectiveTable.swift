@@ -30,9 +30,10 @@ public enum DirectiveTable {
       "name NAME", in: [.listen], 1...1, standard: "the address",
       "What routes call this listener in `listener`."),
     DirectiveRule(
-      "proxy_protocol on|off", in: [.listen], 1...1, standard: "off",
+      "proxy_protocol [on|off]", in: [.listen], 0...1, standard: "off",
       "Every connection begins with a PROXY protocol header, version 1 or 2, that names the client;"
-        + " any other is closed."),
+        + " any other is closed, and so is one of a peer that `trusted_proxies`, where it is said,"
+        + " does not name."),
     DirectiveRule(
       "admin ADDRESS [{ }]", in: [.top], 1...1, opens: .admin, blockIsOptional: true,
       "Where `revoke` and `status` reach the running gateway: a Unix socket of mode 0600, or a TCP"
@@ -41,7 +42,7 @@ public enum DirectiveTable {
       "token_file FILE", in: [.admin], 1...1,
       "The token for a TCP address: 32 bytes or more; one line feed at the end is dropped."),
     DirectiveRule(
-      "trusted_proxies CIDR...", in: [.top], 1...any, standard: "none",
+      "trusted_proxies CIDR...|none", in: [.top], 1...any, isRepeatable: true, standard: "none",
       "Peers that are believed about their clients: networks, addresses, or `unix` for a Unix"
         + " socket's peers."),
     DirectiveRule(

@@ -37,10 +37,29 @@ enum SchemaCheck {
       log.error(
         "\(name) takes \(rule.argumentText), and here \(arguments.count == 1 ? "is" : "are")"
           + " \(arguments.count)",
-        at: extra, hint: "write \(rule.syntax)\(rule.opens == nil ? ";" : "")")
+        at: extra,
+        hint: strayDirective(arguments.dropFirst(rule.argumentCounts.upperBound), rule, context)
+          ?? "write \(rule.syntax)\(rule.opens == nil ? ";" : "")")
       isSound = false
     }
     return isSound
+  }
+
+  /// What an argument too many was meant to be, when it is the name of a directive: the next one,
+  /// whose neighbour has no `;`, or one for the block that this directive may open.
+  private static func strayDirective(
+    _ extra: ArraySlice<Argument>, _ rule: DirectiveRule, _ context: Block
+  ) -> String? {
+    guard let first = extra.first, first.isUsable, !first.isQuoted, first.variables.isEmpty else {
+      return nil
+    }
+    let name = first.text
+    if let block = rule.opens, let inner = Schema.rule(name, in: block) {
+      return "\(name) stands in the block: \(rule.name) … { \(inner.syntax)"
+        + (inner.opens == nil ? "; }" : " }")
+    }
+    guard rule.opens == nil, Schema.rule(name, in: context) != nil else { return nil }
+    return "a ; is missing before \(name)"
   }
 
   /// Reports the directives of a block that may be said only once.

@@ -108,15 +108,19 @@ extension Argument {
     return value
   }
 
-  /// One of a closed list of words.
-  public func word<Value>(_ log: DiagnosticLog, _ choices: [(String, Value)]) -> Value? {
+  /// One of a closed list of words; `meant` holds words that are none of them and what is meant.
+  public func word<Value>(
+    _ log: DiagnosticLog, _ choices: [(String, Value)], meant: [String: String] = [:]
+  ) -> Value? {
     guard isUsable else { return nil }
     let text = text
     if let choice = choices.first(where: { $0.0 == text }) { return choice.1 }
     let names = choices.map(\.0)
     let list = names.joined(separator: ", ")
     // What a variable holds is not compared aloud: nearness would tell something of it.
-    let near = variables.isEmpty ? Spelling.suggestion(for: text, among: names) : nil
+    guard variables.isEmpty else { return refuse(log, "is not one of \(list)", nil) }
+    let near =
+      meant[text].map { "for \(text) write \($0)" } ?? Spelling.suggestion(for: text, among: names)
     return refuse(log, "is not one of \(list)", near)
   }
 

@@ -78,6 +78,8 @@ func dump(_ configuration: Configuration) -> String {
     out += "listen \(listener.name) = \(listener.address)"
     out += listener.expectsProxyHeader ? " proxy_protocol\n" : "\n"
   }
+  let trusted = configuration.policy.trustedProxies
+  if !trusted.isEmpty { out += "trusted, leading bits \(trusted.map(\.leadingBits))\n" }
   if let admin = settings.admin { out += "admin \(admin.address)\n" }
   out += "access_log \(settings.accessLog)\n"
   if settings.limits != TrafficLimits() { out += "\(settings.limits)\n" }

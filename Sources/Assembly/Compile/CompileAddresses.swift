@@ -14,9 +14,17 @@ extension Compiler {
   /// Widest trusted network that is not worth a warning, in leading bits: a whole private /8.
   static let trustedBitsMinimum = 8
 
-  /// `trusted_proxies CIDR...`: never everybody, because whoever is trusted may take any address.
-  func trustedProxies(_ directive: Directive) {
-    for argument in directive.arguments {
+  /// All arguments of `trusted_proxies CIDR...`: never everybody, because whoever is trusted may take
+  /// any address.
+  func trustedProxies(_ arguments: [Argument]) {
+    if let none = arguments.first(where: { $0.isUsable && $0.text == "none" }) {
+      if arguments.count > 1 {
+        let _: Bool? = none.refuse(
+          log, "stands beside addresses", "it means that nobody is believed, so it stands alone")
+      }
+      return
+    }
+    for argument in arguments {
       guard let ranges = addresses(argument) else { continue }
       if AddressTable(set: ranges).isEverybody {
         let _: Bool? = argument.refuse(
@@ -32,7 +40,7 @@ extension Compiler {
       }
       policy.trustedProxies += ranges
     }
-    if AddressTable(set: policy.trustedProxies).isEverybody, let first = directive.arguments.first {
+    if AddressTable(set: policy.trustedProxies).isEverybody, let first = arguments.first {
       log.error(
         "these addresses together are everybody", at: first.span,
         hint: "anyone could then take any address; name the proxies that stand in front")
@@ -42,8 +50,16 @@ extension Compiler {
   /// The `allow` and `deny` lines of one block in order; nil without any.
   func addressLines(_ body: [Directive]) -> AddressLines? {
     var lines = AddressLines()
+    var last: Directive?
     for directive in body where directive.isSound && directive.opens == nil {
       guard directive.name == "allow" || directive.name == "deny" else { continue }
+      if let last {
+        log.warning(
+          "this \(directive.name) is never reached", at: directive.span,
+          hint: "\(last.name) all, at \(last.span.place), has decided about everybody")
+      } else if directive.arguments.contains(where: { $0.isUsable && $0.text == "all" }) {
+        last = directive
+      }
       let isAllowed = directive.name == "allow"
       for argument in directive.arguments {
         let ranges =
@@ -59,7 +75,8 @@ extension Compiler {
   /// `10.0.0.0/8`, `192.0.2.7`, `2001:db8::/32` or `unix`; nil after a report.
   private func addresses(_ argument: Argument) -> [AddressRange]? {
     guard argument.isUsable else { return nil }
-    if argument.text == "unix" { return [.unix] }
+    // nginx writes the second.
+    if argument.text == "unix" || argument.text == "unix:" { return [.unix] }
     let parts = argument.bytes.split(
       separator: UInt8(ascii: "/"), maxSplits: 1, omittingEmptySubsequences: false)
     let host = Array(parts[0])

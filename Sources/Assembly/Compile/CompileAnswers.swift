@@ -84,6 +84,9 @@ extension Compiler {
     if directive.arguments.count > 1 {
       let first = directive.arguments[0]
       guard first.isUsable else { return nil }
+      if first.text.hasPrefix("/") || first.text.holds("://") {
+        return first.refuse(log, "is not a status", "the status stands first: redirect 301 TARGET;")
+      }
       let choices = [301, 302, 303, 307, 308].map { ("\($0)", $0) }
       guard let given = first.word(log, choices) else { return nil }
       status = given

@@ -216,6 +216,11 @@ extension Compiler {
       stripped = scope.strippedPrefix == "/" ? "" : scope.strippedPrefix
     case .answer(let given, let text): (answer, targetText) = (given, text)
     }
+    if answer == .health, scope.auth == nil, auth != .none {
+      log.warning(
+        "this health answer wants a token", at: directive.span,
+        hint: "add auth none; a load balancer brings no token")
+    }
     let style =
       scope.errors ?? traits.errors ?? topErrors ?? realm.flatMap(presetStyle) ?? .problem
     var cors = scope.cors ?? policy.defaultCORS.map { .policy($0) } ?? .pass

@@ -32,7 +32,7 @@ extension Compiler {
     topFlask422 = argument("flask_422", of: directives)?.flag(log) ?? false
     policy.errors = styled(topErrors ?? .problem, flask422: topFlask422)
     if let directive = directives.first(named: "limits") { limits(directive.body) }
-    if let directive = directives.first(named: "trusted_proxies") { trustedProxies(directive) }
+    trustedProxies(directives.all(named: "trusted_proxies").flatMap(\.arguments))
   }
 
   /// One `listen` line.
@@ -58,8 +58,10 @@ extension Compiler {
     }
     guard listenerNames.add(listenerName, at: directive.span, log) else { return }
     var listener = ListenSettings(name: listenerName, address: endpoint)
-    listener.expectsProxyHeader =
-      self.argument("proxy_protocol", of: directive.body)?.flag(log) ?? false
+    if let line = directive.body.first(named: "proxy_protocol") {
+      // The name alone means on.
+      listener.expectsProxyHeader = line.arguments.first.map { $0.flag(log) ?? false } ?? true
+    }
     if listener.expectsProxyHeader, listener.isReachable, policy.trustedProxies.isEmpty {
       log.warning(
         "whoever reaches \(argument.quotedForMessage) may take any address", at: argument.span,

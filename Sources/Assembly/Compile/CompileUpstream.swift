@@ -12,6 +12,12 @@ struct UpstreamTraits {
 }
 
 extension Compiler {
+  /// Frameworks that leave reading paths to another.
+  private static let pathReaders = [
+    "flask": "werkzeug", "fastapi": "starlette", "nest": "express, or fastify where Nest uses it",
+    "nestjs": "express, or fastify where Nest uses it",
+  ]
+
   /// One `upstream` block.
   func upstream(_ directive: Directive) {
     guard let argument = directive.arguments.first, let name = name(argument),
@@ -47,7 +53,7 @@ extension Compiler {
     }
     if let argument = self.argument("framework", of: body) {
       let choices = Framework.allCases.map { ($0.rawValue, $0) }
-      traits.framework = argument.word(log, choices) ?? .unknown
+      traits.framework = argument.word(log, choices, meant: Self.pathReaders) ?? .unknown
     }
     traits.errors = errorStyle(self.argument("errors", of: body))
     times(body, &upstream)

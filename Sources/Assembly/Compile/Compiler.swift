@@ -54,7 +54,7 @@ final class Compiler {
   func compile(_ directives: [Directive]) -> Configuration {
     compileTop(directives)
     for directive in directives.all(named: "listen") { listen(directive) }
-    if settings.listeners.isEmpty, directives.all(named: "listen").isEmpty {
+    if !directives.contains(where: { $0.name == "listen" }) {
       log.error("nothing to listen on", inFile: mainFile, hint: "add listen 127.0.0.1:8080;")
     }
     for directive in directives.all(named: "realm") { realm(directive) }
