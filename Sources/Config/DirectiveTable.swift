@@ -32,8 +32,8 @@ public enum DirectiveTable {
     DirectiveRule(
       "proxy_protocol [on|off]", in: [.listen], 0...1, standard: "off",
       "Every connection begins with a PROXY protocol header, version 1 or 2, that names the client;"
-        + " any other is closed, and so is one of a peer that `trusted_proxies`, where it is said,"
-        + " does not name."),
+        + " any other is closed. Where others than this machine reach the listener, and"
+        + " `trusted_proxies` is said, only they may send one."),
     DirectiveRule(
       "admin ADDRESS [{ }]", in: [.top], 1...1, opens: .admin, blockIsOptional: true,
       "Where `revoke` and `status` reach the running gateway: a Unix socket of mode 0600, or a TCP"

@@ -26,6 +26,12 @@ public struct ListenSettings: Sendable, Equatable {
     self.address = address
     self.expectsProxyHeader = expectsProxyHeader
   }
+
+  /// True when others than this machine can connect.
+  public var isReachable: Bool {
+    guard case .address(let address) = self.address else { return true }
+    return address.family != .unix && !address.isLoopback
+  }
 }
 
 /// One `server` of an upstream.

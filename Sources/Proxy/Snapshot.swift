@@ -22,6 +22,8 @@ public final class Snapshot: Sendable {
   let upstreamHosts: [[UInt8]]
   /// By listener: true when connections begin with a PROXY protocol header.
   let expectsProxyHeader: [Bool]
+  /// By listener: true when others than this machine can connect.
+  let isReachable: [Bool]
   /// The settings' limits.
   let limits: TrafficLimits
   /// What waiting for a slow reader is paid by.
@@ -76,6 +78,7 @@ public final class Snapshot: Sendable {
     self.servers = servers
     routeLabels = settings.routes.map { LogText.quoted($0.label) }
     expectsProxyHeader = settings.listeners.map(\.expectsProxyHeader)
+    isReachable = settings.listeners.map(\.isReachable)
     limits = settings.limits
     sendTerms = ClientCredit.Terms(
       silenceNanoseconds: Int64(limits.sendTimeoutMilliseconds) * 1_000_000,

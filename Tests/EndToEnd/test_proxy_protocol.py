@@ -219,9 +219,11 @@ def come_six(edge, source: str) -> Connection:
 
 
 def test_only_trusted_proxies_may_send_the_header(gateway, recorder):
-    """Where the configuration names them; anybody else is closed, header or not."""
+    """Where the configuration names them and others than this machine reach the listener; anybody
+    else is closed, header or not."""
     backend = recorder()
-    edge = gateway(proxied(backend.address, extra="trusted_proxies 127.0.0.1;"))
+    text = proxied(backend.address, extra="trusted_proxies 127.0.0.1;")
+    edge = gateway(text.replace("127.0.0.1:0 { proxy", "0.0.0.0:0 { proxy"))
     with edge.connect() as connection:
         connection.send(line() + render("GET", "/"))
         assert connection.read_response().status == 200
@@ -230,6 +232,17 @@ def test_only_trusted_proxies_may_send_the_header(gateway, recorder):
         assert connection.is_closed()
     assert edge.status()["counters"]["proxy_headers_refused"] == 1
     assert len(backend.heads) == 1
+
+
+def test_a_balancer_on_this_machine_need_not_be_trusted_otherwise(gateway, recorder):
+    """On loopback the header is believed; `trusted_proxies` is about those whom it names."""
+    backend = recorder()
+    edge = gateway(proxied(backend.address, extra="trusted_proxies 10.0.0.0/8;"))
+    for source, wanted in (("10.0.0.5", "198.51.100.1"), ("192.0.2.6", "192.0.2.6")):
+        with edge.connect() as connection:
+            connection.send(line(source) + render("GET", "/", [("X-Forwarded-For", "198.51.100.1")]))
+            assert connection.read_response().status == 200
+        assert lines_named(backend.heads[-1], "X-Forwarded-For") == [wanted]
 
 
 def test_a_client_behind_the_balancer_is_believed_only_if_it_is_trusted_itself(gateway, recorder):

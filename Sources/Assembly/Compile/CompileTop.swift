@@ -154,14 +154,6 @@ extension Compiler {
   }
 }
 
-extension ListenSettings {
-  /// True when others than this machine can connect.
-  fileprivate var isReachable: Bool {
-    guard case .address(let address) = self.address else { return true }
-    return address.family != .unix && !address.isLoopback
-  }
-}
-
 extension Endpoint {
   /// True when the system chooses the port.
   var hasPortZero: Bool {

@@ -9,10 +9,12 @@ import EventLoop
 import HTTPWire
 
 extension Worker {
-  /// True when the socket's peer may send a header: anybody who reaches the listener, unless the
-  /// configuration names the proxies it trusts. A Unix socket's file says who may connect.
+  /// True when the socket's peer may send a header: anybody who reaches the listener, unless others
+  /// than this machine do and the configuration names the proxies it trusts. A balancer on the same
+  /// machine needn't be named: that would believe everybody here about `X-Forwarded-For`, too.
   func mayNameClients(_ client: ClientConnection) -> Bool {
-    client.isTrustedPeer || client.peer.family == .unix || !snapshot.policy.namesTrustedPeers
+    client.isTrustedPeer || !snapshot.isReachable[client.listener]
+      || !snapshot.policy.namesTrustedPeers
   }
 
   /// Reads until the header is complete. False when it isn't yet, or when the connection is closed.
