@@ -4,6 +4,7 @@ import resource
 import select
 import socket
 import threading
+import time
 
 import pytest
 
@@ -180,18 +181,25 @@ def test_without_a_descriptor_for_the_upstream_it_is_503(gateway, recorder):
     assert edge.logged(status=503)["reason"] == "out_of_sockets"
 
 
-def test_accepting_goes_on_when_descriptors_come_back(gateway, recorder):
-    edge = gateway(config.open_to(recorder().address, workers=1))
+@pytest.mark.parametrize("workers", [1, 3])
+def test_accepting_goes_on_when_descriptors_come_back(gateway, recorder, workers):
+    edge = gateway(config.open_to(recorder().address, workers=workers))
     with edge.connect() as inside:
         assert inside.request("GET", "/").status == 200
         before = resource.prlimit(edge.process.pid, resource.RLIMIT_NOFILE)
         # What is open stays open; nothing more can be opened.
         resource.prlimit(edge.process.pid, resource.RLIMIT_NOFILE, (3, before[1]))
-        with edge.connect() as outside:
-            outside.send(render("GET", "/"))
-            for _ in range(20):
-                assert inside.request("GET", "/").status == 200
-            assert outside.is_open()
-            resource.prlimit(edge.process.pid, resource.RLIMIT_NOFILE, before)
-            assert outside.read_response().status == 200
-    assert edge.status()["counters"]["accept_pauses"] > 0
+        # Enough for each worker to have some.
+        outside = [edge.connect() for _ in range(20)]
+        for client in outside:
+            client.send(render("GET", "/"))
+        for _ in range(20):
+            assert inside.request("GET", "/").status == 200
+        time.sleep(1)
+        assert all(client.is_open() for client in outside)
+        resource.prlimit(edge.process.pid, resource.RLIMIT_NOFILE, before)
+        for client in outside:
+            assert client.read_response().status == 200
+            client.close()
+    # Looked at ten times a second, and not each time one of them has looked.
+    assert 0 < edge.status()["counters"]["accept_pauses"] < 1000

@@ -67,6 +67,16 @@ private func told(_ mailbox: Mailbox<WorkerMessage>) -> Int {
     #expect(mailboxes.map(told) == [0, 0])
   }
 
+  @Test func aPlaceThatWasNotUsedWakesNobody() throws {
+    let (budget, mailboxes) = try budget(2)
+    budget.register(0)
+    budget.register(1)
+    #expect(budget.enter())
+    budget.leaveUnused()
+    #expect(budget.openCount == 0)
+    #expect(mailboxes.map(told) == [0, 0])
+  }
+
   @Test func addressesAreCountedApart() throws {
     let (budget, _) = try budget(100, perAddress: 2)
     let one = try #require(ConnectionBudget.Holder(address("192.0.2.1:1000")))

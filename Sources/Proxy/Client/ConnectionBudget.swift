@@ -68,10 +68,13 @@ public final class ConnectionBudget: Sendable {
   func enter() -> Bool {
     let count = open.add(1, ordering: .sequentiallyConsistent).newValue
     if count <= maximum { return true }
-    // Not `leave`: nothing that anybody could wait for was given back.
-    open.subtract(1, ordering: .sequentiallyConsistent)
+    leaveUnused()
     return false
   }
+
+  /// Gives a place back for which there was no connection: nobody is woken, because nothing that
+  /// anybody waits for has become free. Two workers without descriptors would wake each other for ever.
+  func leaveUnused() { open.subtract(1, ordering: .sequentiallyConsistent) }
 
   /// Gives a place back and wakes those who wait for one.
   func leave() {

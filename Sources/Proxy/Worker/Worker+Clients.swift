@@ -26,7 +26,7 @@ extension Worker {
       case .wouldBlock:
         return connections.leave()
       case .exhausted:
-        connections.leave()
+        connections.leaveUnused()
         connections.register(index)
         return pauseAccepting()
       case .failed:
