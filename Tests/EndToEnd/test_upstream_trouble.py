@@ -88,6 +88,27 @@ def test_an_upstream_that_is_silent_is_504(gateway, recorder):
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 EVENTS = b"Content-Type: text/event-stream\r\n\r\n"
 
+@pytest.mark.parametrize("step", [25, 1000, 100_000])
+def test_a_server_may_say_many_times_that_it_is_at_work(gateway, recorder, step):
+    """More interim answers than a buffer holds, and a final head as long as one may be."""
+    interim = b"HTTP/1.1 102 Processing\r\n\r\n"
+    fields = b"".join(b"X-%d: %s\r\n" % (number, b"x" * 900) for number in range(15))
+    final = b"HTTP/1.1 200 OK\r\n" + fields + b"Content-Length: 2\r\n\r\nok"
+
+    def script(peer):
+        peer.read_head()
+        peer.send_slowly(interim * 8_000 + final, step)
+
+    edge = gateway(f"""{config.top()}
+        upstream backend {{ server {recorder(script).address}; response_timeout 10s; }}
+        route / {{ upstream backend; auth none; }}
+        """)
+    with edge.connect() as client:
+        answer = client.request("GET", "/")
+        assert answer.status == 200 and answer.body == b"ok"
+        assert {one.status for one in answer.interim} == {102}
+
+
 WRONG = [
     ("garbage", b"\x00\x01\x02 not http\r\n\r\n"),
     ("another protocol", b"SSH-2.0-OpenSSH_9.2\r\n"),

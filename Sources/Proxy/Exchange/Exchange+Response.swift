@@ -86,6 +86,10 @@ extension Exchange {
         ForwardedResponse.appendInterim(self, worker, client, connection.input)
       }
       responseHead.reset()
+      // However many come, the next head has as much room as it may need: half of a block.
+      if connection.input.readerIndex > connection.input.capacity / 2 {
+        connection.input.compact()
+      }
       return
     }
     status = code
