@@ -66,6 +66,8 @@ public struct RouteListing: Sendable {
   public let auth: String
   /// The realm's name, nil without one.
   public let realm: String?
+  /// Its `require` lines and those of the groups around it as written, without that word.
+  public let requirements: [String]
   /// Names of the limits.
   public let limits: [String]
   /// The policy's name, `default`, `pass` or `off`.

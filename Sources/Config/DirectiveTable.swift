@@ -320,6 +320,11 @@ public enum DirectiveTable {
     DirectiveRule(
       "realm NAME", in: shared, 1...1, standard: "the only one", "Whose tokens."),
     DirectiveRule(
+      "require scope|role|claim|fresh|none ...", in: shared, 1...any, isRepeatable: true,
+      "What the token must say: `scope NAME...`, `role NAME...`, `claim NAME [VALUE...]` (any of the"
+        + " values) or `fresh`. All lines hold, those of the groups around too; `none` clears them."
+    ),
+    DirectiveRule(
       "limit NAME...|off", in: shared, 1...any, isRepeatable: true,
       "Rates that hold here, beside those of the groups around; `off` clears them."),
     DirectiveRule(

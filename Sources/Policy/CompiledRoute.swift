@@ -15,6 +15,8 @@ struct CompiledRoute: Sendable {
   let realm: Int32
   /// Index into the place tables, -1 with `auth none`.
   let places: Int32
+  /// Index into `PolicySet.requirements`, -1 where the claims don't matter.
+  let requirements: Int32
   /// What the place table says, so that most requests need not touch it.
   let readsBearerOnly: Bool
   let readsBody: Bool

@@ -199,12 +199,13 @@ extension Gatekeeper {
   }
 
   /// No token where the judged one should be: on `auth any` a refresh token elsewhere will do, on
-  /// `auth optional` none is needed.
+  /// `auth optional` none is needed unless claims are required.
   private func withoutPrimary(
     _ request: RequestPolicy, _ bytes: Span<UInt8>, _ now: PolicyTime, _ set: PolicySet
   ) -> PolicyAction {
     let route = set.routes[request.route]
-    if route.auth == .optional { return admit(request, set) }
+    // Nobody has no scope and no role: where claims are required, a token is.
+    if route.auth == .optional, route.requirements < 0 { return admit(request, set) }
     guard route.auth == .any else { return deny(request, .denied(.missing)) }
     let inHead = request.credentials.secondary
     let inBody =
@@ -263,6 +264,12 @@ extension Gatekeeper {
       return isList ? .ambiguousCredentials : reason
     }
     if isRevoked(facts, realmIndex, now, set) { return .revoked }
+    if route.requirements >= 0,
+      let reason = verifier.judge(
+        set.requirements[Int(route.requirements)], nowSeconds: now.epochSeconds)
+    {
+      return reason
+    }
     request.facts = facts
     guard renderIdentity(request, realmIndex, set) else { return .tooLarge }
     if route.onSuccess == .revoke {

@@ -83,6 +83,12 @@ extension PolicyDefinitions {
       add("CONNECT is never forwarded")
     }
     if Set(route.methods).count != route.methods.count { add("a method is named twice") }
+    if route.auth == .none, !route.requirements.isEmpty {
+      add("require needs a token, and this route reads none", hint: "say require none; or auth")
+    }
+    if route.requirements.count > ClaimRequirement.linesMaximum {
+      add("a route has at most \(ClaimRequirement.linesMaximum) require lines")
+    }
     if route.limits.count > RequestPolicy.limitsMaximum {
       add("a route has at most \(RequestPolicy.limitsMaximum) limits")
     }

@@ -24,6 +24,8 @@ public final class PolicySet: Sendable {
   /// Per realm `WWW-Authenticate: Bearer realm="NAME"` (RFC 6750 §3).
   let challenges: [[UInt8]]
   let places: [PlaceTable]
+  /// What routes require of a token's claims.
+  let requirements: [ClaimRequirements]
   let identity: [IdentityHeader]
   let claims: [ClaimPath]
   /// The openings of the identity headers (`Name: `), and whole headers for `$realm` per realm.
@@ -99,6 +101,7 @@ public final class PolicySet: Sendable {
     routes = definitions.routes.map { compiler.compile($0) }
     routeLimits = compiler.limits
     places = compiler.places
+    requirements = compiler.requirements
     addresses = compiler.addresses
     answers = compiler.answers
     trustedPeers =
@@ -136,6 +139,8 @@ private struct RouteCompiler {
   private let definitions: PolicyDefinitions
   private var known: [PlaceKey: Int32] = [:]
   private(set) var places: [PlaceTable] = []
+  private var knownRequirements: [[ClaimRequirement]: Int32] = [:]
+  private(set) var requirements: [ClaimRequirements] = []
   private(set) var limits: [Int32] = []
   private var knownAddresses: [[AddressBlock]: Int32] = [:]
   private(set) var addresses: [AddressTable] = []
@@ -159,10 +164,20 @@ private struct RouteCompiler {
     return CompiledRoute(
       strippedBytes: prefix, foldsCase: route.foldsCase, auth: route.auth,
       errors: route.errors, onSuccess: route.onSuccess, realm: Int32(route.realm ?? -1),
-      places: place, readsBearerOnly: place >= 0 && places[Int(place)].readsBearerOnly,
+      places: place, requirements: requirementIndex(route),
+      readsBearerOnly: place >= 0 && places[Int(place)].readsBearerOnly,
       readsBody: place >= 0 && places[Int(place)].readsBody, cors: cors,
       addresses: addressIndex(route), answer: answerIndex(route), firstLimit: firstLimit,
       limitCount: Int32(route.limits.count))
+  }
+
+  private mutating func requirementIndex(_ route: RouteDefinition) -> Int32 {
+    guard !route.requirements.isEmpty else { return -1 }
+    if let index = knownRequirements[route.requirements] { return index }
+    requirements.append(ClaimRequirements(route.requirements))
+    let index = Int32(requirements.count - 1)
+    knownRequirements[route.requirements] = index
+    return index
   }
 
   /// Routes of one group have the same rules: one table.

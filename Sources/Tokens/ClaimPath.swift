@@ -4,7 +4,7 @@
 // dots), and only then the member `roles` of `realm_access`.
 
 /// A claim's name or path, ready for lookup.
-public struct ClaimPath: Sendable, Equatable {
+public struct ClaimPath: Sendable, Hashable {
   /// The path as configured.
   public let text: String
   let whole: [UInt8]

@@ -19,10 +19,7 @@ extension ClaimSet {
   ) -> Bool {
     let text = payload.readable
     guard document.count > 0, text.count > 0 else { return false }
-    let row =
-      document.member(path.whole.span, of: 0, in: text)
-      ?? (path.steps.isEmpty ? nil : document.member(path: path.steps, of: 0, in: text))
-    guard let row else { return false }
+    guard let row = document.row(of: path, in: text) else { return false }
     let writer = ScalarWriter(document: document, isElement: document.kind(row) == .array)
     guard writer.isElement else { return writer.append(row, text, &scratch, to: &buffer) }
     let start = buffer.writerIndex

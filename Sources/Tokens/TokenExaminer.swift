@@ -246,6 +246,10 @@ struct TokenExaminer: ~Copyable {
     hasAccepted && claims.loadSubject() ? String(lossy: claims.scratch.readable) : nil
   }
 
+  func judge(_ requirements: ClaimRequirements, nowSeconds: Int64) -> DenialReason? {
+    hasAccepted ? claims.judge(requirements, nowSeconds: nowSeconds) : .missingClaim
+  }
+
   mutating func appendClaim(_ claim: ClaimPath, to buffer: inout ByteBuffer) -> Bool {
     hasAccepted && claims.append(claim, to: &buffer)
   }

@@ -48,6 +48,11 @@ public final class TokenVerifier {
   /// The last accepted token's subject, nil without one.
   public func subjectText() -> String? { examiner.subjectText() }
 
+  /// Why the last accepted token doesn't meet a route's requirements, nil when it meets them all.
+  public func judge(_ requirements: ClaimRequirements, nowSeconds: Int64) -> DenialReason? {
+    examiner.judge(requirements, nowSeconds: nowSeconds)
+  }
+
   /// Appends a claim of the last accepted token as an identity header's value (DESIGN §5.3); false
   /// when it is absent. What doesn't fit sets the buffer's overflow mark.
   public func appendClaim(_ claim: ClaimPath, to buffer: inout ByteBuffer) -> Bool {

@@ -123,6 +123,7 @@ func dump(_ configuration: Configuration) -> String {
     add("grace", traffic.tokenGraceMilliseconds)
     add("addresses", route.addresses.isEmpty ? nil : route.addresses)
     add("answer", rule.answer)
+    add("require", route.requirements.isEmpty ? nil : route.requirements)
     out += "\n"
   }
   for warning in settings.warnings { out += "warning \(warning)\n" }

@@ -20,6 +20,8 @@ struct RouteScope {
   var listeners: [Int] = []
   var auth: AuthRule?
   var realm: Int?
+  /// What tokens must say, and how the configuration says it.
+  var requirements: [(line: ClaimRequirement, text: String)] = []
   var limits: [Int] = []
   var cors: CORSRule?
   /// Who may come, block by block.
@@ -114,6 +116,7 @@ extension Compiler {
         ])
     }
     if let argument = argument("realm", of: body) { scope.realm = realmNames.index(argument, log) }
+    requirements(body, to: &scope.requirements)
     for directive in body.all(named: "limit") where directive.opens == nil {
       limitNamesOf(directive, &scope)
     }
@@ -231,7 +234,7 @@ extension Compiler {
         RouteDefinition(
           listeners: scope.listeners, host: host.rule, methods: methods, path: path,
           strippedPrefix: stripped, framework: traits.framework, auth: auth, realm: realm,
-          limits: scope.limits, cors: cors,
+          requirements: scope.requirements.map(\.line), limits: scope.limits, cors: cors,
           errors: styled(style, flask422: scope.flask422 ?? false), onSuccess: scope.onSuccess,
           addressBlocks: scope.addresses.map { AddressBlock($0.rules) }, answer: answer,
           allowsMethodFallthrough: scope.allowsMethodFallthrough))
@@ -254,6 +257,7 @@ extension Compiler {
           methods: methods, host: host.text.isEmpty ? nil : host.text,
           listeners: scope.listeners.map { listenerNames.names[$0] }, path: path,
           auth: "\(auth)", realm: realm.map { realmNames.names[$0] },
+          requirements: scope.requirements.map(\.text),
           limits: scope.limits.map { limitNames.names[$0] }, cors: corsText(cors),
           addresses: scope.addresses.flatMap(\.text), target: targetText,
           answersItself: answer != nil, revokesOnSuccess: scope.onSuccess == .revoke,

@@ -200,12 +200,23 @@ struct Explanation {
     }
     switch route.auth {
     case "none": lines.append("token: neither read nor judged")
-    case "optional": lines.append("token: none is fine, a bad one is not")
+    case "optional" where route.requirements.isEmpty:
+      lines.append("token: none is fine, a bad one is not")
+    case "optional": lines.append("token: an access token is required, because claims are")
     case "required": lines.append("token: an access token is required")
     case "refresh": lines.append("token: a refresh token is required")
     default: lines.append("token: an access or a refresh token is required")
     }
     lines += notes
+    if !route.requirements.isEmpty {
+      let verdict =
+        switch policy.refusal {
+        case nil: "met"
+        case .denied(.missingClaim), .denied(.insufficientScope): "not met"
+        default: "not asked"
+        }
+      lines.append("claims: \(verdict), required are \(route.requirements.joined(separator: "; "))")
+    }
     if let facts = policy.token {
       let left = facts.expiration - now.epochSeconds
       lines.append("token: a verified \(facts.tokenClass.name) token, good for \(left) s more")

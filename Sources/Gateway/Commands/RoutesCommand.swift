@@ -6,9 +6,9 @@ enum RoutesCommand {
   static let help = """
     usage: gateway routes [-c FILE]
 
-    Lists every route with what it inherits: methods, host, path, auth, realm, limits, CORS policy,
-    whose addresses it admits, upstream or own answer, and where it stands. A request takes the longest path that fits; at equal paths a named
-    method comes before any.
+    Lists every route with what it inherits: methods, host, path, auth, realm, required claims,
+    limits, CORS policy, whose addresses it admits, upstream or own answer, and where it stands. A
+    request takes the longest path that fits; at equal paths a named method comes before any.
 
       -c FILE   the configuration (gateway.conf)
 
@@ -29,8 +29,8 @@ enum RoutesCommand {
   static func table(_ routes: [RouteListing]) -> String {
     var rows = [
       [
-        "METHODS", "HOST", "PATH", "AUTH", "REALM", "LIMITS", "CORS", "ADDRESSES", "UPSTREAM",
-        "PLACE",
+        "METHODS", "HOST", "PATH", "AUTH", "REALM", "REQUIRE", "LIMITS", "CORS", "ADDRESSES",
+        "UPSTREAM", "PLACE",
       ]
     ]
     for route in routes {
@@ -38,6 +38,7 @@ enum RoutesCommand {
         route.methods.isEmpty ? "*" : route.methods.joined(separator: ","), route.host ?? "*",
         route.path, route.auth + (route.revokesOnSuccess ? ", revokes" : ""),
         route.auth == "none" ? "-" : route.realm ?? "-",
+        route.requirements.isEmpty ? "-" : route.requirements.joined(separator: "; "),
         route.limits.isEmpty ? "-" : route.limits.joined(separator: ","), route.cors,
         route.addresses.isEmpty ? "*" : route.addresses.joined(separator: "; "), route.target,
         route.place,

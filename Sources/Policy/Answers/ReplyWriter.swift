@@ -117,7 +117,9 @@ public enum ReplyWriter {
       buffer.append(", error=\"invalid_token\", error_description=\"")
       buffer.append(texts.sentence)
       buffer.append("\"")
-    case .missingClaim, .insufficientScope: buffer.append(", error=\"insufficient_scope\"")
+    case .missingClaim, .insufficientScope:
+      buffer.append(", error=\"insufficient_scope\"")
+      appendScope(route, set, &buffer)
     case .ambiguousCredentials: buffer.append(", error=\"invalid_request\"")
     }
     if reason != .missing {
@@ -126,6 +128,18 @@ public enum ReplyWriter {
       buffer.append("\"")
     }
     buffer.append("\r\n")
+  }
+
+  /// The scopes that would do, as RFC 6750 §3 lists them; they hold no quotes.
+  private static func appendScope(
+    _ route: CompiledRoute?, _ set: PolicySet, _ buffer: inout ByteBuffer
+  ) {
+    guard let route, route.requirements >= 0 else { return }
+    let scopes = set.requirements[Int(route.requirements)].scopeText
+    guard !scopes.isEmpty else { return }
+    buffer.append(", scope=\"")
+    buffer.append(scopes)
+    buffer.append("\"")
   }
 
   private static func appendRetry(

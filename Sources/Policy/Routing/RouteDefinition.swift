@@ -3,6 +3,8 @@
 // Plain values, filled by Assembly from the located model (inheritance and presets already applied)
 // and read once by `PolicySet`. Indices refer to the lists of the same `PolicyDefinitions`.
 
+import Tokens
+
 /// The server framework behind a route: it decides which spellings of a path mean the same there.
 public enum Framework: String, Sendable, CaseIterable {
   /// Flask and everything else on Werkzeug: case-sensitive, merges slashes.
@@ -88,6 +90,8 @@ public struct RouteDefinition: Sendable {
   public var auth: AuthRule
   /// Index into `PolicyDefinitions.realms`; nil only with `auth none`.
   public var realm: Int?
+  /// What the token's claims must say; all of them.
+  public var requirements: [ClaimRequirement]
   /// Indices into `PolicyDefinitions.limits`; all of them apply.
   public var limits: [Int]
   /// Who speaks about cross-origin access.
@@ -111,7 +115,8 @@ public struct RouteDefinition: Sendable {
   public init(
     listeners: [Int] = [], host: HostRule = .any, methods: [String] = [], path: String,
     strippedPrefix: String = "", framework: Framework = .unknown, auth: AuthRule = .required,
-    realm: Int? = nil, limits: [Int] = [], cors: CORSRule = .pass,
+    realm: Int? = nil, requirements: [ClaimRequirement] = [], limits: [Int] = [],
+    cors: CORSRule = .pass,
     errors: ErrorStyle = .problem, onSuccess: SuccessMeaning = .nothing,
     addressBlocks: [AddressBlock] = [], answer: RouteAnswer? = nil,
     allowsMethodFallthrough: Bool = false
@@ -124,6 +129,7 @@ public struct RouteDefinition: Sendable {
     self.framework = framework
     self.auth = auth
     self.realm = realm
+    self.requirements = requirements
     self.limits = limits
     self.cors = cors
     self.errors = errors

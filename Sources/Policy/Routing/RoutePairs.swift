@@ -138,6 +138,9 @@ extension RouteDefinition {
   /// True when this route lets in somebody whom `other` keeps out.
   fileprivate func isWeaker(than other: RouteDefinition) -> Bool {
     auth.strength < other.auth.strength
+      || !other.requirements.allSatisfy { asked in
+        requirements.contains { $0.implies(asked) }
+      }
       || !other.addressBlocks.allSatisfy(addressBlocks.contains)
   }
 }

@@ -1,0 +1,84 @@
+// `require`: what a route asks of a token's claims.
+//
+// Lines accumulate from the outside in and all of them hold; `require none` clears what the groups
+// around have said, and nothing of its own block, whatever the order.
+
+import Config
+import Tokens
+
+extension Compiler {
+  /// Adds the lines of a block to what the blocks around it said.
+  func requirements(_ body: [Directive], to lines: inout [(line: ClaimRequirement, text: String)]) {
+    let directives = body.all(named: "require")
+    let clears = directives.filter { $0.arguments.first?.text == "none" }
+    if let clear = clears.first {
+      if clear.arguments.count > 1 {
+        log.error("none stands alone", at: clear.span, hint: "write require none;")
+      }
+      lines = []
+    }
+    for directive in directives where directive.arguments.first?.text != "none" {
+      guard let line = requirement(directive) else { continue }
+      if lines.contains(where: { $0.line == line }) { continue }
+      lines.append((line, directive.arguments.map(\.written).joined(separator: " ")))
+    }
+  }
+
+  private func requirement(_ directive: Directive) -> ClaimRequirement? {
+    guard let kind = directive.arguments.first, directive.arguments.allSatisfy(\.isUsable) else {
+      return nil
+    }
+    let rest = directive.arguments.dropFirst()
+    switch kind.text {
+    case "scope":
+      for scope in rest where !ClaimRequirement.isScope(scope.bytes) {
+        return scope.refuse(
+          log, "is not a scope", "one word of printable ASCII without quotes and backslashes")
+      }
+      return line(.scope, rest, directive, "write require scope NAME;")
+    case "role": return line(.role, rest, directive, "write require role NAME;")
+    case "claim":
+      guard let name = rest.first else {
+        log.error("which claim?", at: directive.span, hint: "write require claim NAME VALUE;")
+        return nil
+      }
+      guard let path = ClaimPath(name.text) else {
+        return name.refuse(
+          log, "is not a claim",
+          "a name such as tenant, or a path of at most \(ClaimPath.stepsMaximum) such as user.id")
+      }
+      return line(.claim(path), rest.dropFirst(), directive, nil)
+    case "fresh":
+      if let extra = rest.first {
+        return extra.refuse(log, "has no meaning here", "write require fresh;")
+      }
+      return ClaimRequirement(.fresh)
+    default:
+      return kind.word(
+        log,
+        [("scope", nil), ("role", nil), ("claim", nil), ("fresh", nil), ("none", nil)]
+          as [(String, ClaimRequirement?)]) ?? nil
+    }
+  }
+
+  /// A line with its values. `hint` is what to write where none is said; nil where none is fine.
+  private func line(
+    _ subject: ClaimRequirement.Subject, _ values: ArraySlice<Argument>, _ directive: Directive,
+    _ hint: String?
+  ) -> ClaimRequirement? {
+    if values.isEmpty, let hint {
+      log.error("which one?", at: directive.span, hint: hint)
+      return nil
+    }
+    if let empty = values.first(where: \.bytes.isEmpty) {
+      return empty.refuse(log, "is empty", nil)
+    }
+    guard values.count <= ClaimRequirement.valuesMaximum else {
+      log.error(
+        "at most \(ClaimRequirement.valuesMaximum) values", at: directive.span,
+        hint: "a claim with more is better judged by the backend")
+      return nil
+    }
+    return ClaimRequirement(subject, values.map(\.text))
+  }
+}

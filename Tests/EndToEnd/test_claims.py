@@ -1,0 +1,103 @@
+"""Route rules on claims: what `require` lets through to a real backend, and what the others are told."""
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask_jwt_extended import JWTManager, create_access_token
+
+from conftest import ACCESS, REFRESH
+from support import config
+from support.tokens import claims, now, remember, sign
+
+ENVIRONMENT = config.environment(ACCESS, REFRESH)
+RULES = """
+    upstream flask; strip_prefix on; require scope orders:read orders:write;
+    route /                { }
+    route /echo       { require claim tenant acme globex; require role admin; }
+    route /me         { require none; require fresh; }
+    route GET  /health     { auth none; require none; }
+    route /debug      { require none; auth optional; require claim realm_access.roles auditor; }
+"""
+
+
+@pytest.fixture
+def edge(gateway, flask):
+    return gateway(
+        f"""{config.top()}{config.REALM}{config.IDENTITY}{config.BLOCKLIST}
+        upstream flask {{ server {flask.address}; app_server gunicorn; framework werkzeug; }}
+        group /shop {{ {RULES} }}
+        """,
+        ENVIRONMENT,
+    )
+
+
+def library_token(**options) -> str:
+    """A token as Flask-JWT-Extended itself makes it."""
+    app = Flask("maker")
+    app.config.update(JWT_SECRET_KEY=ACCESS, JWT_ACCESS_TOKEN_EXPIRES=timedelta(minutes=10))
+    JWTManager(app)
+    with app.app_context():
+        return remember(create_access_token("user-1", **options))
+
+
+MINE = {"scope": "orders:write", "tenant": "acme", "role": "admin"}
+WRONG = "insufficient_scope"
+GONE = "missing_claim"
+CASES = [
+    ("scope string", "GET", "/public/headers", {"scope": "x orders:read"}, 200, None),
+    ("scp array", "GET", "/public/headers", {"scp": ["x", "orders:write"]}, 200, None),
+    ("no scope", "GET", "/public/headers", {}, 403, GONE),
+    ("a longer scope", "GET", "/public/headers", {"scope": "orders:reader"}, 403, WRONG),
+    ("a shorter scope", "GET", "/public/headers", {"scope": "orders"}, 403, WRONG),
+    ("two in one element", "GET", "/public/headers", {"scp": ["x orders:read"]}, 403, WRONG),
+    ("all lines", "POST", "/echo", MINE, 200, None),
+    ("the other tenant", "POST", "/echo", {**MINE, "tenant": "globex"}, 200, None),
+    ("no tenant", "POST", "/echo", {**MINE, "tenant": None}, 403, GONE),
+    ("a stranger's tenant", "POST", "/echo", {**MINE, "tenant": "acme2"}, 403, WRONG),
+    ("roles", "POST", "/echo", {**MINE, "role": None, "roles": ["admin"]}, 200, None),
+    ("another role", "POST", "/echo", {**MINE, "role": "administrator"}, 403, WRONG),
+    ("the group's scope missing", "POST", "/echo", {**MINE, "scope": "x"}, 403, WRONG),
+    ("fresh", "GET", "/me", {"fresh": True}, 200, None),
+    ("not fresh", "GET", "/me", {"fresh": False}, 403, WRONG),
+    ("fresh for a while", "GET", "/me", {"fresh": now() + 900}, 200, None),
+    ("fresh no longer", "GET", "/me", {"fresh": now() - 1}, 403, WRONG),
+    ("nothing about fresh", "GET", "/me", {}, 403, GONE),
+    ("nested", "GET", "/debug/headers", {"realm_access": {"roles": ["auditor"]}}, 200, None),
+    ("nested, another", "GET", "/debug/headers", {"realm_access": {"roles": ["x"]}}, 403, WRONG),
+]
+
+
+@pytest.mark.parametrize("name, method, path, said, status, reason", CASES, ids=[c[0] for c in CASES])
+def test_a_token_passes_by_its_claims(edge, name, method, path, said, status, reason):
+    token = sign(claims(**said), ACCESS)
+    with edge.connect() as client:
+        headers = [("Authorization", f"Bearer {token}")]
+        answer = client.request(method, f"/shop{path}", headers, b"" if method == "POST" else None)
+    assert answer.status == status, answer
+    if reason:
+        challenge = answer.one("WWW-Authenticate")
+        assert 'error="insufficient_scope"' in challenge
+        assert f'reason="{reason}"' in challenge
+        wants_scope = path in ("/public/headers", "/echo")
+        assert ('scope="orders:read orders:write"' in challenge) == wants_scope
+        edge.logged(reason=reason)
+
+
+@pytest.mark.parametrize("fresh, status", [(True, 200), (False, 403), (timedelta(minutes=5), 200),
+                                           (timedelta(minutes=-5), 403)])
+def test_fresh_is_what_flask_jwt_extended_says(edge, fresh, status):
+    answer = edge.get("/shop/me", library_token(fresh=fresh))
+    assert answer.status == status, answer
+
+
+def test_nobody_meets_a_requirement(edge):
+    assert edge.get("/shop/debug/headers").status == 401
+    assert edge.get("/shop/health").status == 200
+
+
+def test_routes_and_explain_tell_the_rules(edge):
+    table = edge.command("routes").stdout
+    assert "scope orders:read orders:write; claim tenant acme globex; role admin" in table
+    told = edge.command("explain", "GET", "/shop/me").stdout
+    assert "claims: not asked, required are fresh" in told
