@@ -29,6 +29,8 @@ public struct RealmFault: Sendable, Equatable {
     case unfittingAlgorithms
     /// A key says no algorithm, and there are several for its kind.
     case unknownAlgorithm
+    /// More keys of one algorithm without a name than are tried for one token.
+    case tooManyUnnamedKeys
     /// A key that opens encrypted tokens is also a signing secret.
     case decryptionSecretSigns
     /// More than `DecryptionKey.countMaximum`.
@@ -79,6 +81,7 @@ public struct RealmFault: Sendable, Equatable {
       }
     case .lonelyPrevious, .previousIsCurrent, .tooManyPrevious: "previous"
     case .unfittingAlgorithms: "algorithms"
+    case .tooManyUnnamedKeys: "access"
     case .decryptionSecretSigns, .tooManyDecryptionKeys: "decrypt"
     case .undecodableSecret: "encoding"
     case .badLifetime: "lifetime"
@@ -103,6 +106,8 @@ public struct RealmFault: Sendable, Equatable {
       "there are more than \(ClassDefinition.previousSecretsMaximum) previous secrets"
     case .unfittingAlgorithms: "none of these algorithms fits \(subject)"
     case .unknownAlgorithm: "\(subject) does not say its algorithm, and there are several for it"
+    case .tooManyUnnamedKeys:
+      "there are more than \(TokenExaminer.attemptsMaximum) keys of one algorithm without a kid"
     case .decryptionSecretSigns: "a key that opens encrypted tokens is also a signing secret"
     case .tooManyDecryptionKeys:
       "there are more than \(DecryptionKey.countMaximum) keys that open encrypted tokens"
@@ -134,6 +139,7 @@ public struct RealmFault: Sendable, Equatable {
     case .unfittingAlgorithms:
       "HS256 and its kin need a secret, RS256 and PS256 an RSA key, ES256 a P-256 key, ES384 P-384,"
         + " ES512 P-521, EdDSA an Ed25519 key"
+    case .tooManyUnnamedKeys: "give them a kid each, in a JWK set"
     case .decryptionSecretSigns: "whoever encrypts could sign too: make another one"
     case .tooManyDecryptionKeys: "drop those that no living token was encrypted with"
     case .unknownAlgorithm: "add `algorithms RS256;`, or whichever its issuer signs with"
@@ -152,7 +158,8 @@ public struct RealmFault: Sendable, Equatable {
     case .shortSecret, .knownSecret: true
     case .missingSecret, .emptySecret, .undecodableSecret, .keyAsSecret, .lonelyPrevious,
       .previousIsCurrent, .tooManyPrevious, .unfittingAlgorithms, .unknownAlgorithm,
-      .decryptionSecretSigns, .tooManyDecryptionKeys, .equalSecrets, .badLifetime, .badLeeway,
+      .tooManyUnnamedKeys, .decryptionSecretSigns, .tooManyDecryptionKeys, .equalSecrets,
+      .badLifetime, .badLeeway,
       .contradictoryType:
       false
     }

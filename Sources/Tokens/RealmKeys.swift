@@ -32,7 +32,10 @@ struct RealmKeys {
     checkTypes()
     let access = drafts(definition.access, .access)
     checkDecryption(access)
-    guard let rules = definition.refresh else { return access.map(VerificationKey.init) }
+    guard let rules = definition.refresh else {
+      checkNames(access)
+      return access.map(VerificationKey.init)
+    }
     checkLifetime(rules, .refresh)
     var refresh: [KeyDraft]
     if rules.secret == nil, rules.keyFiles.isEmpty {
@@ -50,7 +53,20 @@ struct RealmKeys {
       access.contains { $0.material.equals(one.material) }
     }
     if definition.preset == .nestDualSecret, isShared { note(.equalSecrets, .refresh) }
-    return Self.join(access, refresh).map(VerificationKey.init)
+    let keys = Self.join(access, refresh)
+    checkNames(keys)
+    return keys.map(VerificationKey.init)
+  }
+
+  /// Refuses keys that might never be tried.
+  private mutating func checkNames(_ keys: [KeyDraft]) {
+    for algorithm in TokenAlgorithm.allCases where algorithm.isAsymmetric {
+      let count = keys.count { $0.algorithm == algorithm && $0.isUnnamed }
+      if count > TokenExaminer.attemptsMaximum {
+        faults.append(RealmFault(kind: .tooManyUnnamedKeys, tokenClass: nil))
+        return
+      }
+    }
   }
 
   /// Both classes' keys, each distinct one once, marked where its material is in both.

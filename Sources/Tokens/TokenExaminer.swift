@@ -20,6 +20,10 @@ struct TokenExaminer: ~Copyable {
   /// writes in steps of three.
   private static let signatureBytesMaximum = 1024 + 4
 
+  /// Most signatures of key pairs that are computed for one token: one without `kid` could mean any
+  /// key of a large set, and would cost as many times more.
+  static let attemptsMaximum = 8
+
   private let tokenBytesMaximum: Int
   private var header = TokenHeader()
   private var claims: ClaimSet
@@ -204,6 +208,7 @@ struct TokenExaminer: ~Copyable {
     let isSelective = realm.hasKeyIdentifiers && header.hasKeyIdentifier
     let keyCount = realm.keys.count
     var wasTried = !isSelective
+    var attempts = 0
     for step in 0..<keyCount {
       let index = refreshFirst ? keyCount - 1 - step : step
       let key = realm.keys[index]
@@ -211,6 +216,10 @@ struct TokenExaminer: ~Copyable {
       if isSelective {
         guard header.names(key) else { continue }
         wasTried = true
+      }
+      if algorithm.isAsymmetric {
+        if attempts == Self.attemptsMaximum { break }
+        attempts += 1
       }
       if key.verifies(signature.readable, over: message) { return .found(index) }
     }

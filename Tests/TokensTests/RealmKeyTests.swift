@@ -95,6 +95,40 @@ import Tokens
     }
   }
 
+  /// A token without `kid` could mean any key of a set: only so many are tried.
+  @Test func triesAtMostEightKeysForOneToken() throws {
+    let other = try KeyForge.signer(.rs256)
+    func set(_ count: Int, named: Bool) -> [String] {
+      // Distinct Ed25519 keys; the last one is the signer's.
+      let keys = (1..<count).map { index in
+        let bytes = [UInt8](repeating: UInt8(index), count: 32)
+        return "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"\(TokenForge.encode(bytes))\""
+          + (named ? ",\"kid\":\"k\(index)\"}" : "}")
+      }
+      return keys + [KeyForge.jwk(.edDSA, kid: named ? "own" : nil)]
+    }
+    let signer = try KeyForge.signer(.edDSA)
+    func refusal(_ header: String, _ realm: Realm) -> DenialReason? {
+      TokenVerifier().refusal(signer.sign(header: header, payload: Self.payload), realm)
+    }
+    let bare = "{\"alg\":\"EdDSA\"}"
+    let named = "{\"alg\":\"EdDSA\",\"kid\":\"own\"}"
+    for isNamed in [false, true] {
+      #expect(refusal(bare, try KeyForge.realm(set(8, named: isNamed))) == nil)
+    }
+    let many = try KeyForge.realm(set(9, named: true))
+    #expect(refusal(bare, many) == .badSignature)
+    #expect(refusal(named, many) == nil)
+    #expect(
+      TokenVerifier().refusal(other.sign(payload: Self.payload), many) == .unsupportedAlgorithm)
+    do {
+      _ = try KeyForge.realm(set(9, named: false))
+      Issue.record("nine unnamed keys were taken")
+    } catch {
+      #expect((error as? RealmRejection)?.faults.map(\.kind) == [.tooManyUnnamedKeys])
+    }
+  }
+
   // MARK: Rotation
 
   @Test func aPreviousSecretCountsUntilItsEnd() throws {
