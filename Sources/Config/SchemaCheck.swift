@@ -7,6 +7,18 @@
 import Bytes
 
 enum SchemaCheck {
+  /// What nginx has under another name: its users write those first.
+  private static let nginxNames = [
+    "location": "route", "server_name": "host", "rewrite": "strip_prefix",
+    "proxy_pass": "upstream", "return": "respond or redirect", "limit_req": "limit",
+    "set_real_ip_from": "trusted_proxies", "worker_processes": "workers",
+    "client_max_body_size": "body in limits { }",
+    "client_header_timeout": "head_timeout in limits { }",
+    "client_body_timeout": "body_timeout in limits { }",
+    "proxy_connect_timeout": "connect_timeout in upstream { }",
+    "proxy_read_timeout": "response_timeout and read_timeout in upstream { }",
+  ]
+
   /// Judges one directive; false after a report. `written` is the name as it may be shown.
   static func directive(
     _ name: String, _ span: SourceSpan, arguments: [Argument], hasBlock: Bool, context: Block,
@@ -93,7 +105,9 @@ enum SchemaCheck {
       return
     }
     let here = Schema.rules(in: context).map(\.name)
-    var hint = Spelling.suggestion(for: name, among: here)
+    var hint =
+      nginxNames[name].map { "what nginx calls \(name) is \($0) here" }
+      ?? Spelling.suggestion(for: name, among: here)
     if hint == nil {
       let elsewhere = Set(DirectiveTable.rules.map(\.name)).sorted()
       if let near = Spelling.nearest(to: name, among: elsewhere) {
