@@ -64,7 +64,7 @@ public struct RouteListing: Sendable {
   public let path: String
   /// The word of the configuration.
   public let auth: String
-  /// The realm's name, nil without one.
+  /// The realm's name, or those of several with spaces between; nil without one.
   public let realm: String?
   /// Its `require` lines and those of the groups around it as written, without that word.
   public let requirements: [String]

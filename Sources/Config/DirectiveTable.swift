@@ -318,7 +318,8 @@ public enum DirectiveTable {
       "Which token a request must bring: none; maybe an access token; an access token; a refresh"
         + " token; either."),
     DirectiveRule(
-      "realm NAME", in: shared, 1...1, standard: "the only one", "Whose tokens."),
+      "realm NAME...", in: shared, 1...any, standard: "the only one",
+      "Whose tokens. Of several the first whose key fits judges a token."),
     DirectiveRule(
       "require scope|role|claim|fresh|none ...", in: shared, 1...any, isRepeatable: true,
       "What the token must say: `scope NAME...`, `role NAME...`, `claim NAME [VALUE...]` (any of the"

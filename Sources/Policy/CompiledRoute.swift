@@ -11,8 +11,11 @@ struct CompiledRoute: Sendable {
   let auth: AuthRule
   let errors: ErrorStyle
   let onSuccess: SuccessMeaning
-  /// Index of the realm, -1 without one.
+  /// Index of the first realm, -1 without one.
   let realm: Int32
+  /// The others in `PolicySet.furtherRealms`, in their order.
+  let firstFurtherRealm: Int32
+  let furtherRealmCount: Int32
   /// Index into the place tables, -1 with `auth none`.
   let places: Int32
   /// Index into `PolicySet.requirements`, -1 where the claims don't matter.

@@ -181,10 +181,7 @@ extension Gatekeeper {
   private func mayPassElsewhere(
     _ token: Span<UInt8>, _ route: CompiledRoute, _ now: PolicyTime, _ set: PolicySet
   ) -> Bool {
-    switch verifier.verify(
-      token, realm: set.realms[Int(route.realm)], accepting: route.acceptedClasses,
-      nowSeconds: now.epochSeconds)
-    {
+    switch verify(token, route, route.acceptedClasses, now, set) {
     case .accepted: return true
     case .denied(let reason):
       switch reason {
@@ -252,17 +249,15 @@ extension Gatekeeper {
     _ now: PolicyTime, _ set: PolicySet
   ) -> DenialReason? {
     let route = set.routes[request.route]
-    let realmIndex = Int(route.realm)
     let facts: TokenFacts
-    switch verifier.verify(
-      token, realm: set.realms[realmIndex], accepting: accepting, nowSeconds: now.epochSeconds)
-    {
+    switch verify(token, route, accepting, now, set) {
     case .accepted(let accepted): facts = accepted
     case .denied(let reason):
       // The short cut for `Bearer` leaves a comma list to the verifier, which sees only garbage.
       let isList = reason == .malformed && token.firstIndex(of: UInt8(ascii: ",")) != nil
       return isList ? .ambiguousCredentials : reason
     }
+    let realmIndex = Int(facts.realmIndex)
     if isRevoked(facts, realmIndex, now, set) { return .revoked }
     if route.requirements >= 0,
       let reason = verifier.judge(

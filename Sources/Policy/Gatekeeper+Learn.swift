@@ -48,8 +48,10 @@ extension Gatekeeper {
     _ request: RequestPolicy, _ token: Span<UInt8>, _ now: PolicyTime, _ set: PolicySet
   ) {
     let route = set.routes[request.route]
-    guard route.onSuccess == .revoke, let subject = request.subject else { return }
-    let realmIndex = Int(route.realm)
+    guard route.onSuccess == .revoke, let subject = request.subject,
+      let judged = request.facts
+    else { return }
+    let realmIndex = Int(judged.realmIndex)
     guard
       case .accepted(let facts) = verifier.verify(
         token, realm: set.realms[realmIndex], accepting: .refresh, nowSeconds: now.epochSeconds),

@@ -116,7 +116,7 @@ extension PolicyDefinitions {
   private func realmMistakes(_ index: Int, isWhole: Bool) -> [PolicyMistake] {
     let route = routes[index]
     let subject = PolicySubject.route(index)
-    guard let realm = route.realm, realms.indices.contains(realm) else {
+    guard let first = route.realm, realms.indices.contains(first) else {
       guard route.auth == .none else {
         guard isWhole else { return [] }
         return [PolicyMistake(subject, "a route that wants a token needs a realm")]
@@ -125,20 +125,27 @@ extension PolicyDefinitions {
         ? [] : [PolicyMistake(subject, "on_success needs a token: auth any, or required")]
     }
     var found: [PolicyMistake] = []
-    if route.auth == .refresh, !realms[realm].hasRefreshClass {
-      found.append(
-        PolicyMistake(
-          subject, "auth refresh, but realm \(realms[realm].name) has no refresh tokens",
-          hint: "add a refresh block to the realm"))
+    func add(_ message: String, hint: String? = nil) {
+      found.append(PolicyMistake(subject, message, hint: hint))
     }
-    if route.onSuccess == .revoke {
-      if route.auth == .none {
-        found.append(
-          PolicyMistake(subject, "on_success revoke needs a token: auth any, or required"))
-      } else if isWhole, !blocklistRealms.contains(realm) {
-        found.append(
-          PolicyMistake(
-            subject, "on_success revoke, but realm \(realms[realm].name) is not in the blocklist"))
+    guard route.furtherRealms.allSatisfy(realms.indices.contains) else { return [] }
+    if route.onSuccess == .revoke, route.auth == .none {
+      add("on_success revoke needs a token: auth any, or required")
+    }
+    for (place, realm) in route.realms.enumerated() where route.auth != .none {
+      let name = realms[realm].name
+      if route.auth == .refresh, !realms[realm].hasRefreshClass {
+        add(
+          "auth refresh, but realm \(name) has no refresh tokens",
+          hint: "add a refresh block to the realm")
+      }
+      if route.onSuccess == .revoke, isWhole, !blocklistRealms.contains(realm) {
+        add("on_success revoke, but realm \(name) is not in the blocklist")
+      }
+      for other in route.realms[..<place] where realms[other].sharesKey(with: realms[realm]) {
+        add(
+          "realms \(realms[other].name) and \(name) have a key in common: whose is a token?",
+          hint: "name one of them here, or give each a secret of its own")
       }
     }
     return found

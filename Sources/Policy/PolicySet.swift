@@ -21,6 +21,8 @@ public final class PolicySet: Sendable {
   let limits: [CompiledLimit]
   let realms: [Realm]
   let realmRules: [RealmRules]
+  /// Realms of routes that take several, route after route.
+  let furtherRealms: [Int32]
   /// Per realm `WWW-Authenticate: Bearer realm="NAME"` (RFC 6750 §3).
   let challenges: [[UInt8]]
   let places: [PlaceTable]
@@ -100,6 +102,7 @@ public final class PolicySet: Sendable {
     var compiler = RouteCompiler(definitions)
     routes = definitions.routes.map { compiler.compile($0) }
     routeLimits = compiler.limits
+    furtherRealms = compiler.furtherRealms
     places = compiler.places
     requirements = compiler.requirements
     addresses = compiler.addresses
@@ -131,7 +134,7 @@ public final class PolicySet: Sendable {
 /// Makes the routes' rows; routes that read the same places share their table.
 private struct RouteCompiler {
   private struct PlaceKey: Hashable {
-    var realm: Int
+    var realms: [Int]
     var auth: AuthRule
     var onSuccess: SuccessMeaning
   }
@@ -142,6 +145,7 @@ private struct RouteCompiler {
   private var knownRequirements: [[ClaimRequirement]: Int32] = [:]
   private(set) var requirements: [ClaimRequirements] = []
   private(set) var limits: [Int32] = []
+  private(set) var furtherRealms: [Int32] = []
   private var knownAddresses: [[AddressBlock]: Int32] = [:]
   private(set) var addresses: [AddressTable] = []
   private(set) var answers: [CompiledAnswer] = []
@@ -151,6 +155,8 @@ private struct RouteCompiler {
   mutating func compile(_ route: RouteDefinition) -> CompiledRoute {
     let firstLimit = Int32(limits.count)
     limits.append(contentsOf: route.limits.map { Int32($0) })
+    let firstFurtherRealm = Int32(furtherRealms.count)
+    furtherRealms.append(contentsOf: route.furtherRealms.map { Int32($0) })
     var prefix = route.strippedPrefix.utf8.count
     if route.strippedPrefix.utf8.last == UInt8(ascii: "/") { prefix -= 1 }
     let place = placeIndex(route)
@@ -164,6 +170,7 @@ private struct RouteCompiler {
     return CompiledRoute(
       strippedBytes: prefix, foldsCase: route.foldsCase, auth: route.auth,
       errors: route.errors, onSuccess: route.onSuccess, realm: Int32(route.realm ?? -1),
+      firstFurtherRealm: firstFurtherRealm, furtherRealmCount: Int32(route.furtherRealms.count),
       places: place, requirements: requirementIndex(route),
       readsBearerOnly: place >= 0 && places[Int(place)].readsBearerOnly,
       readsBody: place >= 0 && places[Int(place)].readsBody, cors: cors,
@@ -197,14 +204,16 @@ private struct RouteCompiler {
   }
 
   private mutating func placeIndex(_ route: RouteDefinition) -> Int32 {
-    guard route.auth != .none, let realm = route.realm,
-      definitions.realms.indices.contains(realm)
+    let realms = route.realms
+    guard route.auth != .none, !realms.isEmpty,
+      realms.allSatisfy(definitions.realms.indices.contains)
     else { return -1 }
-    let key = PlaceKey(realm: realm, auth: route.auth, onSuccess: route.onSuccess)
+    let key = PlaceKey(realms: realms, auth: route.auth, onSuccess: route.onSuccess)
     if let index = known[key] { return index }
     places.append(
       PlaceTable(
-        realm: definitions.realms[realm], auth: route.auth, onSuccess: route.onSuccess))
+        realms: realms.map { definitions.realms[$0] }, auth: route.auth, onSuccess: route.onSuccess)
+    )
     let index = Int32(places.count - 1)
     known[key] = index
     return index

@@ -114,6 +114,11 @@ public final class Realm: Sendable {
     return "\(key.algorithm.name)" + names.joined(separator: ",")
   }
 
+  /// True when some key is in both realms: then it can't tell whose a token is.
+  public func sharesKey(with other: Realm) -> Bool {
+    keys.contains { key in other.keys.contains { $0.source.equals(key.source) } }
+  }
+
   /// The only accepted `iss`, nil for any: for signing tokens that this realm takes.
   public var issuerText: String? { issuer.map { String(decoding: $0, as: UTF8.self) } }
 

@@ -31,6 +31,7 @@ struct TokenExaminer: ~Copyable {
   /// What was signed, kept only for tokens without `jti`, whose id is its hash.
   private var signingInput: ByteBuffer
   private var hasAccepted = false
+  private(set) var hasFoundKey = false
   /// Made for the first token of a key pair that is accepted.
   private var memory: SignatureMemory?
   private(set) var signatureCounts = SignatureCounts()
@@ -49,6 +50,7 @@ struct TokenExaminer: ~Copyable {
     _ token: Span<UInt8>, realm: Realm, accepting: AcceptedClasses, nowSeconds: Int64
   ) -> TokenVerdict {
     hasAccepted = false
+    hasFoundKey = false
     guard token.count <= tokenBytesMaximum else { return .denied(.tooLarge) }
     guard let parts = CompactToken(token) else {
       guard !realm.decryptionKeys.isEmpty else { return .denied(.malformed) }
@@ -85,6 +87,7 @@ struct TokenExaminer: ~Copyable {
     case .found(let index): keyIndex = index
     case .denied(let reason): return .denied(reason)
     }
+    hasFoundKey = true
     guard claims.read(token.slice(parts.payload)) else { return .denied(.malformed) }
     var judged = JudgedClaims()
     if let reason = claims.judge(

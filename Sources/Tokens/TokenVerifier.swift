@@ -28,6 +28,9 @@ public final class TokenVerifier {
   /// How often signatures of key pairs were computed and how often remembered, since the start.
   public var signatureCounts: SignatureCounts { examiner.signatureCounts }
 
+  /// True when the last verified token had a signature of one of the realm's keys, accepted or not.
+  public var hasFoundKey: Bool { examiner.hasFoundKey }
+
   /// Checks form, header and signature only, whatever the payload holds; nil when they hold. For
   /// tools: no route may rest on it.
   public func verifySignature(

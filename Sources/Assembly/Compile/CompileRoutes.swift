@@ -19,7 +19,7 @@ struct RouteScope {
   var hosts: [(rule: HostRule, text: String)] = []
   var listeners: [Int] = []
   var auth: AuthRule?
-  var realm: Int?
+  var realms: [Int] = []
   /// What tokens must say, and how the configuration says it.
   var requirements: [(line: ClaimRequirement, text: String)] = []
   var limits: [Int] = []
@@ -115,7 +115,7 @@ extension Compiler {
           ("refresh", .refresh), ("any", .any),
         ])
     }
-    if let argument = argument("realm", of: body) { scope.realm = realmNames.index(argument, log) }
+    if let directive = body.first(named: "realm") { scope.realms = realms(directive) }
     requirements(body, to: &scope.requirements)
     for directive in body.all(named: "limit") where directive.opens == nil {
       limitNamesOf(directive, &scope)
@@ -191,7 +191,7 @@ extension Compiler {
     }
     let auth = scope.auth ?? .required
     // The realm may be missing because its own definition was refused: that is told there.
-    var realm = scope.realm
+    var realm = scope.realms.first
     if realm == nil, auth != .none {
       if realmDefinitions.count == 1 {
         realm = 0
@@ -234,6 +234,7 @@ extension Compiler {
         RouteDefinition(
           listeners: scope.listeners, host: host.rule, methods: methods, path: path,
           strippedPrefix: stripped, framework: traits.framework, auth: auth, realm: realm,
+          furtherRealms: Array(scope.realms.dropFirst()),
           requirements: scope.requirements.map(\.line), limits: scope.limits, cors: cors,
           errors: styled(style, flask422: scope.flask422 ?? false), onSuccess: scope.onSuccess,
           addressBlocks: scope.addresses.map { AddressBlock($0.rules) }, answer: answer,
@@ -256,7 +257,7 @@ extension Compiler {
         RouteListing(
           methods: methods, host: host.text.isEmpty ? nil : host.text,
           listeners: scope.listeners.map { listenerNames.names[$0] }, path: path,
-          auth: "\(auth)", realm: realm.map { realmNames.names[$0] },
+          auth: "\(auth)", realm: realm == nil ? nil : realmText(scope.realms),
           requirements: scope.requirements.map(\.text),
           limits: scope.limits.map { limitNames.names[$0] }, cors: corsText(cors),
           addresses: scope.addresses.flatMap(\.text), target: targetText,

@@ -219,7 +219,10 @@ struct Explanation {
     }
     if let facts = policy.token {
       let left = facts.expiration - now.epochSeconds
-      lines.append("token: a verified \(facts.tokenClass.name) token, good for \(left) s more")
+      let realm = configuration.policy.realms[Int(facts.realmIndex)].name
+      lines.append(
+        "token: a verified \(facts.tokenClass.name) token of realm \(realm), good for \(left) s more"
+      )
       lines.append("blocklist: not asked here; the running gateway knows")
     } else if policy.refusal == nil {
       lines.append("caller: anonymous")

@@ -24,7 +24,7 @@ enum PlaceRole: UInt8, Sendable {
   case stray
 }
 
-/// The places of one kind of route in one realm.
+/// The places of one kind of route, in all realms that it takes.
 final class PlaceTable: Sendable {
   struct Named: Sendable {
     let name: [UInt8]
@@ -59,9 +59,9 @@ final class PlaceTable: Sendable {
   /// True when a request's body may hold a token that matters.
   var readsBody: Bool { !bodyFields.isEmpty || !secondaryBodyFields.isEmpty }
 
-  init(realm: Realm, auth: AuthRule, onSuccess: SuccessMeaning) {
-    let access = realm.places(.access)
-    let refresh = realm.hasRefreshClass ? realm.places(.refresh) : []
+  init(realms: [Realm], auth: AuthRule, onSuccess: SuccessMeaning) {
+    let access = realms.flatMap { $0.places(.access) }
+    let refresh = realms.flatMap { $0.hasRefreshClass ? $0.places(.refresh) : [] }
     let readsBodies = auth == .refresh || auth == .any || onSuccess == .revoke
     func role(_ place: TokenPlace) -> PlaceRole {
       switch auth {

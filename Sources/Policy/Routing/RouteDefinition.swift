@@ -73,6 +73,9 @@ public enum SuccessMeaning: UInt8, Sendable {
 
 /// One route.
 public struct RouteDefinition: Sendable {
+  /// Most realms of one route; a forged token costs a try of each one's keys.
+  public static let realmsMaximum = 8
+
   /// Indices of the listeners it answers on; empty means all.
   public var listeners: [Int]
   /// The hosts it answers for.
@@ -90,6 +93,10 @@ public struct RouteDefinition: Sendable {
   public var auth: AuthRule
   /// Index into `PolicyDefinitions.realms`; nil only with `auth none`.
   public var realm: Int?
+  /// More realms whose tokens are taken, asked in this order after `realm`.
+  public var furtherRealms: [Int]
+  /// All of them.
+  public var realms: [Int] { (realm.map { [$0] } ?? []) + furtherRealms }
   /// What the token's claims must say; all of them.
   public var requirements: [ClaimRequirement]
   /// Indices into `PolicyDefinitions.limits`; all of them apply.
@@ -115,7 +122,8 @@ public struct RouteDefinition: Sendable {
   public init(
     listeners: [Int] = [], host: HostRule = .any, methods: [String] = [], path: String,
     strippedPrefix: String = "", framework: Framework = .unknown, auth: AuthRule = .required,
-    realm: Int? = nil, requirements: [ClaimRequirement] = [], limits: [Int] = [],
+    realm: Int? = nil, furtherRealms: [Int] = [], requirements: [ClaimRequirement] = [],
+    limits: [Int] = [],
     cors: CORSRule = .pass,
     errors: ErrorStyle = .problem, onSuccess: SuccessMeaning = .nothing,
     addressBlocks: [AddressBlock] = [], answer: RouteAnswer? = nil,
@@ -129,6 +137,7 @@ public struct RouteDefinition: Sendable {
     self.framework = framework
     self.auth = auth
     self.realm = realm
+    self.furtherRealms = furtherRealms
     self.requirements = requirements
     self.limits = limits
     self.cors = cors
