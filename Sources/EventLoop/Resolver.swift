@@ -52,6 +52,12 @@ public struct ResolverError: Error, Sendable, CustomStringConvertible {
   /// The resolver's own words.
   public let reason: String
 
+  /// Makes one.
+  public init(name: String, reason: String) {
+    self.name = name
+    self.reason = reason
+  }
+
   /// For people: "flask: Name or service not known".
   public var description: String { "\(name): \(reason)" }
 }
