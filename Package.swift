@@ -56,7 +56,7 @@ let package = Package(
 
     // Floor 2
     room("Policy", ["Tokens", "JSON", "HTTPWire", "Bytes"]),
-    room("Fetch", ["Transport", "EventLoop", "HTTPWire", "Bytes"]),
+    room("Fetch", ["Transport", "EventLoop", "HTTPWire", "Crypto", "Bytes"]),
     room("Redis", ["Bytes"]),
 
     // Floor 3 to 5
@@ -102,7 +102,9 @@ let package = Package(
     tests("HTTPWire", ["Bytes"]),
     tests("Tokens", ["Bytes", "Crypto", "JSON"]),
     tests("Redis", ["Bytes"]),
-    tests("Fetch", ["Bytes", "EventLoop", "HTTPWire"]),
+    .target(
+      name: "TLSPeers", path: "Tests/TLSPeers", exclude: ["peers.py"], swiftSettings: settings),
+    tests("Fetch", ["TLSPeers", "Bytes", "Crypto", "EventLoop", "HTTPWire"]),
     tests("Policy", ["Bytes", "HTTPWire", "Tokens", "Crypto", "JSON"]),
     tests("Proxy", ["Bytes", "HTTPWire", "Policy", "EventLoop", "Transport"]),
     tests(

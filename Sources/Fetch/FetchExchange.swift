@@ -61,7 +61,12 @@ public final class FetchExchange {
     bodyBytesMaximum = request.responseBytesMaximum
     input = ByteBuffer(capacity: headLimits.headBytesMaximum + 4096)
     do throws(SystemError) {
-      stream = try ByteStream.connect(to: request.address)
+      if let security = request.security {
+        stream = try ByteStream.connect(
+          to: request.address, as: security.name, in: security.context)
+      } else {
+        stream = try ByteStream.connect(to: request.address)
+      }
     } catch {
       throw .unreachable(error.code)
     }
@@ -83,11 +88,11 @@ public final class FetchExchange {
         guard count > 0 else { return end(.failed(.tooLarge)) }
         if let outcome = bytesReceived() { return end(outcome) }
       case .wouldBlock:
-        return .waiting(toWrite: !output.isEmpty)
+        return .waiting(toWrite: stream.waitsToWrite(unsent: !output.isEmpty))
       case .closed:
         return end(closedByPeer())
       case .failed(let code):
-        return end(.failed(bytesSent == 0 ? .unreachable(code) : .broken(code)))
+        return end(.failed(failure(code)))
       }
     }
   }
@@ -119,11 +124,16 @@ public final class FetchExchange {
         output.clear()
       case .failed(let code):
         // Nothing was sent, so this is what came of connecting.
-        if bytesSent == 0 { return .unreachable(code) }
+        if bytesSent == 0 { return failure(code) }
         output.clear()
       }
     }
     return nil
+  }
+
+  private func failure(_ code: Int32) -> FetchError {
+    if let fault = stream.fault() { return .insecure(fault) }
+    return bytesSent == 0 ? .unreachable(code) : .broken(code)
   }
 
   // MARK: Receiving
@@ -163,7 +173,14 @@ public final class FetchExchange {
     input.consume(head.byteEnd)
     input.compact()
     head.reset()
-    return nil
+    return isEncoded ? .encoded : nil
+  }
+
+  /// Without Accept-Encoding nothing but the bytes themselves was asked for (RFC 9110 §12.5.3).
+  private var isEncoded: Bool {
+    headers.contains {
+      $0.name.lowercased() == "content-encoding" && $0.value.lowercased() != "identity"
+    }
   }
 
   private func readBody() -> FetchProgress? {

@@ -4,6 +4,7 @@
 // fetches are rare, so this is written for the reader and not for speed. Any thread.
 
 import Bytes
+import Crypto
 import EventLoop
 import HTTPWire
 
@@ -29,6 +30,8 @@ public struct FetchRequest: Sendable {
   public var responseBytesMaximum: Int
   /// Bounds of the answer's head.
   public var headLimits = HeadLimits()
+  /// How the connection is encrypted; nil for not at all.
+  public var security: FetchSecurity?
 
   /// Makes a request.
   public init(
@@ -67,6 +70,20 @@ public struct FetchRequest: Sendable {
     buffer.append(text: text)
     if let body { buffer.append(body) }
     return buffer
+  }
+}
+
+/// Encryption of a fetch: the server must prove to be `name` to somebody who trusts as `context` does.
+public struct FetchSecurity: Sendable {
+  /// Whose certificate it must be.
+  public let name: TLSServerName
+  /// Whom to believe.
+  public let context: TLSContext
+
+  /// Takes both.
+  public init(name: TLSServerName, context: TLSContext) {
+    self.name = name
+    self.context = context
   }
 }
 
@@ -112,10 +129,16 @@ public struct FetchResponse: Sendable, Equatable {
 public enum FetchError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The request itself can't be written: an illegal target, host or field.
   case invalidRequest
+  /// The name has no address: the resolver's words.
+  case unresolved(String)
   /// Nobody there: the connection failed before anything was sent (an errno).
   case unreachable(Int32)
   /// The connection broke before the answer was whole (an errno).
   case broken(Int32)
+  /// The other side can't prove who it is, doesn't speak TLS as we do, or its words were cut.
+  case insecure(TLSFault)
+  /// The answer is compressed, which nobody asked for.
+  case encoded
   /// The other side closed before the answer was whole.
   case closedEarly
   /// The time ran out.
@@ -131,8 +154,11 @@ public enum FetchError: Error, Sendable, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .invalidRequest: "the request holds illegal characters"
+    case .unresolved(let reason): "the name can't be resolved: \(reason)"
     case .unreachable(let code): "no connection: \(SystemError.text(code))"
     case .broken(let code): "the connection broke: \(SystemError.text(code))"
+    case .insecure(let fault): fault.description
+    case .encoded: "the answer is compressed, although that was not asked for"
     case .closedEarly: "the connection was closed before the answer was complete"
     case .timedOut: "no complete answer in time"
     case .tooLarge: "the answer is too long"

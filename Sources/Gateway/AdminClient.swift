@@ -106,8 +106,8 @@ struct AdminClient {
       let hint: String
       switch error {
       case .unreachable: hint = "; is the gateway running?"
-      case .invalidRequest, .broken, .closedEarly, .timedOut, .tooLarge, .malformed,
-        .unexpectedAnswer:
+      case .invalidRequest, .unresolved, .broken, .insecure, .encoded, .closedEarly, .timedOut,
+        .tooLarge, .malformed, .unexpectedAnswer:
         hint = ""
       }
       throw AdminFault(message: "no answer from \(address): \(error)\(hint)")
