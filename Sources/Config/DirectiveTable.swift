@@ -176,8 +176,8 @@ public enum DirectiveTable {
     DirectiveRule(
       "token header NAME [SCHEME]", in: [.tokenClass], 2...3, isRepeatable: true,
       standard: "the preset's",
-      "Where the token is: a header and its scheme, or `token body FIELD` on refresh and logout"
-        + " routes."),
+      "Where the token is: a header and its scheme, `token query NAME`, or `token body FIELD` on"
+        + " refresh and logout routes."),
   ]
 
   private static let policyRules: [DirectiveRule] = [

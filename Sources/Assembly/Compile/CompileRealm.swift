@@ -124,16 +124,17 @@ extension Compiler {
     return definition
   }
 
-  /// `token header NAME [SCHEME]` or `token body FIELD`.
+  /// `token header NAME [SCHEME]`, `token query NAME` or `token body FIELD`.
   private func tokenPlace(_ directive: Directive) -> TokenPlace? {
     guard directive.arguments.count >= 2,
-      let isHeader = directive.arguments[0].word(log, [("header", true), ("body", false)])
+      let kind = directive.arguments[0].word(
+        log, [("header", TokenPlace.Kind.header), ("query", .query), ("body", .bodyField)])
     else { return nil }
     let named = directive.arguments[1]
     guard named.isUsable else { return nil }
     let scheme = directive.arguments.count > 2 ? directive.arguments[2] : nil
     guard scheme?.isUsable ?? true else { return nil }
-    if isHeader {
+    if kind == .header {
       guard FieldNames.isToken(named.bytes) else {
         return named.refuse(log, "is not a header's name", nil)
       }
@@ -143,10 +144,21 @@ extension Compiler {
       return .header(named.text, scheme: scheme?.text ?? "")
     }
     if let scheme {
-      return scheme.refuse(log, "has no meaning here", "write token body FIELD;")
+      return scheme.refuse(
+        log, "has no meaning here",
+        kind == .query ? "write token query NAME;" : "write token body FIELD;")
     }
-    guard !named.bytes.isEmpty else { return named.refuse(log, "is not a field's name", nil) }
-    return .bodyField(named.text)
+    guard kind == .query else {
+      guard !named.bytes.isEmpty else { return named.refuse(log, "is not a field's name", nil) }
+      return .bodyField(named.text)
+    }
+    // Compared with what a parameter's name means once decoded.
+    guard !named.bytes.isEmpty,
+      named.bytes.allSatisfy({ $0.isASCIIAlphanumeric || "-._~".utf8.contains($0) })
+    else {
+      return named.refuse(log, "is not a parameter's name", "letters, digits, -, ., _ and ~")
+    }
+    return .query(named.text)
   }
 
   private func hasBrokenArgument(_ body: [Directive]) -> Bool {
