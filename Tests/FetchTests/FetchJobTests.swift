@@ -15,9 +15,10 @@ struct FetchJobTests {
     return try #require(SocketAddress("127.0.0.1:\(port)"))
   }
 
-  /// An address where nobody listens any more.
+  /// An address where nobody listens and nobody will: the peers have its port on 127.0.0.1 alone.
   private func nobody() throws -> SocketAddress {
-    try ListenerGroup(on: try #require(SocketAddress("127.0.0.1:0"))).address
+    let port = try #require(TLSPeers.shared.port("good"))
+    return try #require(SocketAddress("127.0.0.2:\(port)"))
   }
 
   private func job(_ poller: Poller, deadlineNanoseconds: Int64 = later) throws -> FetchJob {
