@@ -174,10 +174,10 @@ public enum DirectiveTable {
       "lifetime TIME", in: [.tokenClass], 1...1,
       "Longest life of a token; `exp` further away is refused."),
     DirectiveRule(
-      "token header NAME [SCHEME]", in: [.tokenClass], 2...3, isRepeatable: true,
+      "token header NAME [SCHEME]", in: [.tokenClass], 2...4, isRepeatable: true,
       standard: "the preset's",
-      "Where the token is: a header and its scheme, `token query NAME`, or `token body FIELD` on"
-        + " refresh and logout routes."),
+      "Where the token is: a header and its scheme, `token cookie NAME [csrf HEADER|off]`, `token query"
+        + " NAME`, or `token body FIELD` on refresh and logout routes."),
   ]
 
   private static let policyRules: [DirectiveRule] = [

@@ -46,7 +46,7 @@ extension Gatekeeper {
     case .any:
       guard credential.state == .present else {
         if needsBody { return awaitBody(request) }
-        return withoutPrimary(request, bytes, now, set)
+        return withoutPrimary(request, head, bytes, now, set)
       }
     case .required, .optional:
       guard credential.state == .present else {
@@ -54,12 +54,15 @@ extension Gatekeeper {
         if needsBody, !set.places[Int(route.places)].bodyFields.isEmpty {
           return awaitBody(request)
         }
-        return withoutPrimary(request, bytes, now, set)
+        return withoutPrimary(request, head, bytes, now, set)
       }
     }
     if let reason = accept(request, bytes.slice(credential.range), route.acceptedClasses, now, set)
     {
       return deny(request, .denied(reason))
+    }
+    if credential.cookie >= 0, isForged(credential, route, head, bytes, set) {
+      return deny(request, .csrfRefused)
     }
     if needsBody { return awaitBody(request) }
     learnSecondary(request, bytes, now, set)
@@ -133,12 +136,15 @@ extension Gatekeeper {
     if request.facts == nil {
       let credential = request.credentials.primary
       guard credential.state == .present else {
-        return withoutPrimary(request, bytes, now, set)
+        return withoutPrimary(request, head, bytes, now, set)
       }
       if let reason = accept(
         request, bytes.slice(credential.range), route.acceptedClasses, now, set)
       {
         return deny(request, .denied(reason))
+      }
+      if credential.cookie >= 0, isForged(credential, route, head, bytes, set) {
+        return deny(request, .csrfRefused)
       }
     }
     learnSecondary(request, bytes, now, set)
@@ -198,7 +204,8 @@ extension Gatekeeper {
   /// No token where the judged one should be: on `auth any` a refresh token elsewhere will do, on
   /// `auth optional` none is needed unless claims are required.
   private func withoutPrimary(
-    _ request: RequestPolicy, _ bytes: Span<UInt8>, _ now: PolicyTime, _ set: PolicySet
+    _ request: RequestPolicy, _ head: RequestHead, _ bytes: Span<UInt8>, _ now: PolicyTime,
+    _ set: PolicySet
   ) -> PolicyAction {
     let route = set.routes[request.route]
     // Nobody has no scope and no role: where claims are required, a token is.
@@ -214,6 +221,9 @@ extension Gatekeeper {
     case (.malformed, _), (_, .malformed): reason = .malformed
     case (.present, .absent):
       reason = accept(request, bytes.slice(inHead.range), .any, now, set)
+      if reason == nil, inHead.cookie >= 0, isForged(inHead, route, head, bytes, set) {
+        return deny(request, .csrfRefused)
+      }
       keepCredential(request, set)
     case (.absent, .present):
       reason = acceptBodyToken(

@@ -17,6 +17,19 @@ extension ClaimSet {
     return nil
   }
 
+  /// True when `csrf` is a string of these bytes. One with escapes is none: the library's are UUIDs.
+  func csrfEquals(_ value: Span<UInt8>) -> Bool {
+    let text = payload.readable
+    guard let row = document.member("csrf", of: 0, in: text), document.kind(row) == .string,
+      !document.isEscaped(row)
+    else { return false }
+    let range = document.range(row)
+    guard !range.isEmpty, range.count == value.count else { return false }
+    var difference: UInt8 = 0
+    for index in 0..<value.count { difference |= text[range.lower + index] ^ value[index] }
+    return difference == 0
+  }
+
   private func judge(
     _ rule: ClaimRequirements.Row, _ text: Span<UInt8>, _ nowSeconds: Int64
   ) -> DenialReason? {

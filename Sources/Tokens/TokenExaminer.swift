@@ -258,6 +258,8 @@ struct TokenExaminer: ~Copyable {
     hasAccepted && claims.loadSubject() ? String(lossy: claims.scratch.readable) : nil
   }
 
+  func csrfEquals(_ value: Span<UInt8>) -> Bool { hasAccepted && claims.csrfEquals(value) }
+
   func judge(_ requirements: ClaimRequirements, nowSeconds: Int64) -> DenialReason? {
     hasAccepted ? claims.judge(requirements, nowSeconds: nowSeconds) : .missingClaim
   }

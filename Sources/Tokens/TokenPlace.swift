@@ -30,19 +30,27 @@ public struct TokenPlace: Sendable, Equatable {
   /// The scheme word in lower case; empty when the whole value is the token.
   public let scheme: [UInt8]
 
-  private init(_ kind: Kind, _ name: String, _ scheme: String = "") {
+  /// The header, in lower case, that must repeat the token's `csrf` claim beside a cookie (double
+  /// submit, as Flask-JWT-Extended has it); empty when none must.
+  public let csrfHeader: [UInt8]
+
+  private init(_ kind: Kind, _ name: String, _ scheme: String = "", csrfHeader: String = "") {
     self.kind = kind
     self.name = name
     nameBytes = Array(name.utf8)
     self.scheme = scheme.utf8.map { $0.asciiLowercased }
+    self.csrfHeader = csrfHeader.utf8.map { $0.asciiLowercased }
   }
 
   /// A header field; `scheme` is empty when the whole value is the token.
   public static func header(_ name: String, scheme: String) -> TokenPlace {
     TokenPlace(.header, name.lowercased(), scheme)
   }
-  /// A cookie.
-  public static func cookie(_ name: String) -> TokenPlace { TokenPlace(.cookie, name) }
+  /// A cookie. `csrfHeader` is empty when requests that change something need no proof that a page of
+  /// the site itself sent them.
+  public static func cookie(_ name: String, csrfHeader: String = "") -> TokenPlace {
+    TokenPlace(.cookie, name, csrfHeader: csrfHeader)
+  }
   /// A query parameter.
   public static func query(_ name: String) -> TokenPlace { TokenPlace(.query, name) }
   /// A member of a JSON body or a field of a form.

@@ -56,6 +56,10 @@ public final class TokenVerifier {
     examiner.judge(requirements, nowSeconds: nowSeconds)
   }
 
+  /// True when the last accepted token's `csrf` claim is a string of exactly these bytes. Compared in
+  /// time that depends on the lengths only.
+  public func csrfEquals(_ value: Span<UInt8>) -> Bool { examiner.csrfEquals(value) }
+
   /// Appends a claim of the last accepted token as an identity header's value (DESIGN §5.3); false
   /// when it is absent. What doesn't fit sets the buffer's overflow mark.
   public func appendClaim(_ claim: ClaimPath, to buffer: inout ByteBuffer) -> Bool {

@@ -154,7 +154,8 @@ import Tokens
   static let all: [Refusal] =
     DenialReason.allCases.map { .denied($0) } + WireFault.allCases.map { .malformed($0) } + [
       .requestTimeout, .headTooLarge, .bodyTooLarge, .bodyCoded, .bodyUnreadable, .badEscape,
-      .ambiguousPath, .noRoute, .methodNotAllowed, .preflightRefused, .originRefused, .limited,
+      .ambiguousPath, .noRoute, .methodNotAllowed, .preflightRefused, .originRefused, .csrfRefused,
+      .limited,
       .upstreamFailed, .upstreamTimeout, .unavailable,
     ]
 
@@ -184,7 +185,8 @@ import Tokens
         continue
       }
       #expect(refusal.status != 401, "\(refusal)")
-      let isAboutOrigins = refusal == .preflightRefused || refusal == .originRefused
+      let isAboutOrigins =
+        refusal == .preflightRefused || refusal == .originRefused || refusal == .csrfRefused
       #expect((refusal.status == 403) == isAboutOrigins, "\(refusal)")
     }
     #expect(Refusal.unavailable.status == 503)

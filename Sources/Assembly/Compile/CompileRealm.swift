@@ -124,14 +124,43 @@ extension Compiler {
     return definition
   }
 
-  /// `token header NAME [SCHEME]`, `token query NAME` or `token body FIELD`.
+  /// `token cookie NAME [csrf HEADER|off]`.
+  private func cookiePlace(_ arguments: [Argument]) -> TokenPlace? {
+    let named = arguments[1]
+    guard FieldNames.isToken(named.bytes) else {
+      return named.refuse(log, "is not a cookie's name", nil)
+    }
+    guard arguments.count > 2 else { return .cookie(named.text, csrfHeader: "X-CSRF-TOKEN") }
+    let hint = "write token cookie NAME csrf HEADER; or csrf off"
+    guard arguments[2].text == "csrf", arguments.count == 4 else {
+      return arguments[2].refuse(log, "is not csrf and a header", hint)
+    }
+    if arguments[3].text == "off" { return .cookie(named.text) }
+    guard FieldNames.isToken(arguments[3].bytes) else {
+      return arguments[3].refuse(log, "is not a header's name", hint)
+    }
+    return .cookie(named.text, csrfHeader: arguments[3].text)
+  }
+
+  /// `token header NAME [SCHEME]`, `token cookie`, `token query NAME` or `token body FIELD`.
   private func tokenPlace(_ directive: Directive) -> TokenPlace? {
     guard directive.arguments.count >= 2,
       let kind = directive.arguments[0].word(
-        log, [("header", TokenPlace.Kind.header), ("query", .query), ("body", .bodyField)])
+        log,
+        [
+          ("header", TokenPlace.Kind.header), ("cookie", .cookie), ("query", .query),
+          ("body", .bodyField),
+        ])
     else { return nil }
+    if kind == .cookie {
+      guard directive.arguments.allSatisfy(\.isUsable) else { return nil }
+      return cookiePlace(directive.arguments)
+    }
     let named = directive.arguments[1]
     guard named.isUsable else { return nil }
+    if directive.arguments.count > 3 {
+      return directive.arguments[3].refuse(log, "has no meaning here", nil)
+    }
     let scheme = directive.arguments.count > 2 ? directive.arguments[2] : nil
     guard scheme?.isUsable ?? true else { return nil }
     if kind == .header {

@@ -35,6 +35,8 @@ public enum Refusal: Sendable, Equatable {
   case preflightRefused
   /// An upgrade from an origin that the policy doesn't allow.
   case originRefused
+  /// A cookie's token without the header that shows that a page of the site itself sent it.
+  case csrfRefused
   /// The route does not admit the client's address.
   case addressRefused
   /// A limit has no permit left.
@@ -58,7 +60,7 @@ public enum Refusal: Sendable, Equatable {
     case .bodyUnreadable, .badEscape, .ambiguousPath: 400
     case .noRoute: 404
     case .methodNotAllowed: 405
-    case .preflightRefused, .originRefused, .addressRefused: 403
+    case .preflightRefused, .originRefused, .csrfRefused, .addressRefused: 403
     case .limited: 429
     case .upstreamFailed: 502
     case .upstreamTimeout: 504
@@ -82,6 +84,7 @@ public enum Refusal: Sendable, Equatable {
     case .methodNotAllowed: "method_not_allowed"
     case .preflightRefused: "preflight_refused"
     case .originRefused: "origin_refused"
+    case .csrfRefused: "csrf_refused"
     case .addressRefused: "address_refused"
     case .limited: "limited"
     case .upstreamFailed: "upstream_failed"

@@ -47,6 +47,7 @@ struct ReplyTexts {
     case .methodNotAllowed: return "The method is not allowed here"
     case .preflightRefused: return "Cross-origin request not allowed"
     case .originRefused: return "Origin not allowed"
+    case .csrfRefused: return "CSRF token missing or wrong"
     case .addressRefused: return "Not allowed from this address"
     case .limited: return "Too many requests"
     case .upstreamFailed: return "The backend can't be reached"
@@ -105,7 +106,7 @@ struct ReplyTexts {
     case .limited: return "ThrottlerException: Too Many Requests"
     case .denied, .malformed, .requestTimeout, .headTooLarge, .bodyTooLarge, .bodyCoded,
       .bodyUnreadable, .badEscape, .ambiguousPath, .preflightRefused, .originRefused,
-      .addressRefused:
+      .csrfRefused, .addressRefused:
       return sentence
     }
   }
@@ -127,7 +128,7 @@ struct ReplyTexts {
     case .unavailable: return "UNAVAILABLE"
     case .malformed, .requestTimeout, .headTooLarge, .bodyTooLarge, .bodyCoded, .bodyUnreadable,
       .badEscape, .ambiguousPath, .noRoute, .methodNotAllowed, .preflightRefused, .originRefused,
-      .addressRefused, .upstreamFailed, .upstreamTimeout:
+      .csrfRefused, .addressRefused, .upstreamFailed, .upstreamTimeout:
       return Self.code(ofStatus: refusal.status)
     }
   }

@@ -19,10 +19,14 @@ struct Credential: Equatable {
   /// The token in the bytes of the head, when present.
   var range = ByteRange.empty
 
+  /// Index among the place table's cookies when the token was found in one and not before in a place
+  /// that a page of another site can't fill; -1 otherwise.
+  var cookie: Int32 = -1
+
   /// Adds another finding. The same token twice is one token.
-  mutating func add(_ found: ByteRange, _ bytes: Span<UInt8>) {
+  mutating func add(_ found: ByteRange, _ bytes: Span<UInt8>, cookie: Int32 = -1) {
     switch state {
-    case .absent: self = Credential(state: .present, range: found)
+    case .absent: self = Credential(state: .present, range: found, cookie: cookie)
     case .present:
       if !bytes.slice(range).equals(bytes.slice(found)) { state = .ambiguous }
     case .malformed, .ambiguous: break
@@ -234,8 +238,9 @@ final class CredentialFinder {
       var pairs = PairScanner(head.field(at: line).value, separator: UInt8(ascii: ";"))
       while let pair = pairs.next(bytes) {
         let name = bytes.slice(pair.strippedName(bytes))
-        for cookie in places.cookies where name.equals(cookie.name.span) {
-          note(pair, cookie.role, bytes, isQuery: false)
+        for index in 0..<places.cookies.count
+        where Self.isSame(name, places.cookies[index].name) {
+          note(pair, places.cookies[index].role, bytes, cookie: Int32(index))
           break
         }
       }
@@ -243,20 +248,25 @@ final class CredentialFinder {
     }
   }
 
+  private static func isSame(_ name: Span<UInt8>, _ known: [UInt8]) -> Bool {
+    name.equals(known.span)
+  }
+
   private func searchQuery(_ head: RequestHead, _ bytes: Span<UInt8>, _ places: PlaceTable) {
     var pairs = PairScanner(head.query, separator: UInt8(ascii: "&"))
     while let pair = pairs.next(bytes) {
       for query in places.queries
       where PairScanner.name(bytes.slice(pair.name), means: query.name.span) {
-        note(pair, query.role, bytes, isQuery: true)
+        note(pair, query.role, bytes)
         break
       }
     }
   }
 
   private func note(
-    _ pair: Pair, _ role: PlaceRole, _ bytes: Span<UInt8>, isQuery: Bool
+    _ pair: Pair, _ role: PlaceRole, _ bytes: Span<UInt8>, cookie: Int32 = -1
   ) {
+    let isQuery = cookie < 0
     let value = pair.value(bytes)
     guard !value.isEmpty else { return }
     let isCoded = PairScanner.isCoded(bytes.slice(value))
@@ -264,10 +274,10 @@ final class CredentialFinder {
     case .primary:
       // A query token is judged and then kept out of everybody's logs.
       if isQuery { hold(pair.whole, isQuery) }
-      if isCoded { primary.addMalformed() } else { primary.add(value, bytes) }
+      if isCoded { primary.addMalformed() } else { primary.add(value, bytes, cookie: cookie) }
     case .secondary:
       if isQuery { hold(pair.whole, isQuery) }
-      if !isCoded { secondary.add(value, bytes) }
+      if !isCoded { secondary.add(value, bytes, cookie: cookie) }
     case .dropped:
       if PairScanner.looksLikeToken(bytes.slice(value)) { hold(pair.whole, isQuery) }
     case .stray:

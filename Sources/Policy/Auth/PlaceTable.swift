@@ -29,6 +29,8 @@ final class PlaceTable: Sendable {
   struct Named: Sendable {
     let name: [UInt8]
     let role: PlaceRole
+    /// Of a cookie: see `TokenPlace.csrfHeader`.
+    var csrfHeader: [UInt8] = []
   }
   struct HeaderPlace: Sendable {
     let place: TokenPlace
@@ -86,7 +88,13 @@ final class PlaceTable: Sendable {
       case .header:
         headers.append(
           HeaderPlace(place: place, id: FieldName(place.nameBytes.span), role: role))
-      case .cookie: cookies.append(Named(name: place.nameBytes, role: role))
+      case .cookie:
+        // One cookie of two realms or classes: where either wants proof, it is wanted.
+        if let known = cookies.firstIndex(where: { $0.name == place.nameBytes }) {
+          if cookies[known].csrfHeader.isEmpty { cookies[known].csrfHeader = place.csrfHeader }
+        }
+        cookies.append(
+          Named(name: place.nameBytes, role: role, csrfHeader: place.csrfHeader))
       case .query: queries.append(Named(name: place.nameBytes, role: role))
       case .bodyField:
         guard readsBodies else { continue }
