@@ -156,7 +156,20 @@ extension Exchange {
       worker.forgetStream(client)
     }
     responsePhase = .awaitingHead
+    // What arrived together is chance; like a cut answer this is the connection's last.
+    mustClose = true
     return true
+  }
+
+  /// Ends an answer that will not become whole. Where its framing tells that something is missing, what
+  /// there is of it still goes out; where only the end of the connection would tell, that is a reset.
+  func cutAnswer(_ worker: Worker, _ client: ClientConnection, because cause: StaticString) {
+    reason = cause
+    guard responsePhase == .relaying, responseFraming != .untilClose else {
+      return worker.abort(client, because: cause)
+    }
+    mustClose = true
+    responsePhase = .complete
   }
 
   private func upstreamFailedAsMalformed(_ worker: Worker, _ client: ClientConnection) {

@@ -215,8 +215,7 @@ extension Exchange {
     let isTakenBack = failure == .responseMalformed && takeBackAnswer(worker, client)
     guard responsePhase == .awaitingHead || isTakenBack else {
       worker.counters.upstreamFailures += 1
-      reason = failure.name
-      return worker.abort(client, because: failure.name)
+      return cutAnswer(worker, client, because: failure.name)
     }
     switch failure {
     case .connectFailed, .connectTimedOut:

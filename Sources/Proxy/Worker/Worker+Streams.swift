@@ -63,7 +63,13 @@ extension Worker {
     } else {
       // An event stream has no word for this: it is cut, so that it never looks complete.
       counters.streamsEndedByToken += 1
-      abort(client, because: isRevoked ? "revoked" : "expired")
+      let cause: StaticString = isRevoked ? "revoked" : "expired"
+      guard let exchange = client.exchange else {
+        abort(client, because: cause)
+        return false
+      }
+      exchange.cutAnswer(self, client, because: cause)
+      serve(client)
     }
     return false
   }
