@@ -7,7 +7,7 @@ import pytest
 from conftest import ACCESS, OTHER_ACCESS, OTHER_REFRESH, REFRESH
 from support.tokens import claims, now, remember, sign
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "separate-secrets.conf"
+EXAMPLE = Path(__file__).parent / "examples" / "separate-secrets.conf"
 LOGIN = {"email": "ada@example.com", "username": "ada", "password": "correct horse"}
 
 
