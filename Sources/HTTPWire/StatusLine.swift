@@ -43,7 +43,9 @@ struct StatusLine {
       let isRight =
         switch position {
         case 8, 12: byte == .space
-        case 9: digit >= 1 && digit <= 9
+        // Beyond 599 there is no status; a client would have to treat it as a server's failure
+        // (RFC 9110 §15), and so it is told one.
+        case 9: digit >= 1 && digit <= 5
         default: digit >= 0 && digit <= 9
         }
       guard isRight else { throw .malformed(faultInLine(byte), offset: offset) }
