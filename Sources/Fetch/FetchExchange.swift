@@ -88,6 +88,11 @@ public final class FetchExchange {
         guard count > 0 else { return end(.failed(.tooLarge)) }
         if let outcome = bytesReceived() { return end(outcome) }
       case .wouldBlock:
+        if !output.isEmpty, stream.mustSendAgain() {
+          // Afterwards the request is out or the kernel has refused some: this can't go round.
+          if let failure = push() { return end(.failed(failure)) }
+          continue
+        }
         return .waiting(toWrite: stream.waitsToWrite(unsent: !output.isEmpty))
       case .closed:
         return end(closedByPeer())

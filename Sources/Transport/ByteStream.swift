@@ -79,6 +79,15 @@ public struct ByteStream: ~Copyable {
     }
   }
 
+  /// True when sending goes on although no event will say so: a handshake that `send` was waiting for
+  /// has ended within `receive`. Ask after `.wouldBlock`, as long as there is something to send.
+  public borrowing func mustSendAgain() -> Bool {
+    switch kind {
+    case .plain: false
+    case .secured(let secured): secured.isEstablished && !secured.holdsOutput
+    }
+  }
+
   /// What ALPN (RFC 7301) has agreed on; nil for nothing.
   public borrowing func applicationProtocol() -> String? {
     switch kind {
