@@ -22,49 +22,23 @@ public final class ControlLoop {
   /// How soon a worker whose mailbox was full is told again to drain.
   static let retryNanoseconds: Int64 = 20_000_000
 
-  private let parts: ControlParts
-  private let clock: ControlClock
+  let parts: ControlParts
+  let clock: ControlClock
   private let poller: Poller
-  private let keeper: RevocationKeeper
-  private let planner: RevocationPlanner
-  private let server: AdminServer?
-  private var workers: [WorkerState]
+  let keeper: RevocationKeeper
+  let planner: RevocationPlanner
+  let server: AdminServer?
+  var workers: [WorkerState]
   private var messages: [ControlMessage] = []
-  private var pending: [PendingAnswer] = []
-  private var countersSerial: UInt64 = 0
+  var pending: [PendingAnswer] = []
+  var countersSerial: UInt64 = 0
   private var purgeAt: Int64
   /// When draining must end, once it has begun.
-  private var drainDeadline: Int64?
-  private let startedAt: Int64
+  var drainDeadline: Int64?
+  let startedAt: Int64
   /// Time of this wake-up: read once, passed down.
-  private var now: Int64
-  private var epochSeconds: Int64 = 0
-
-  /// What is known about one worker.
-  private struct WorkerState {
-    let mailbox: Mailbox<WorkerMessage>
-    /// Its counters when it last told them.
-    var counters = Counters()
-    var hasEnded = false
-    /// True while it has to be told to drain, or that the deadline has moved.
-    var owesDrain = false
-    /// True while it has to be told that the revocation table has changed.
-    var owesSweep = false
-  }
-
-  /// An admin request that waits for others. Its connection waits with it, so there are never more
-  /// than connections.
-  private struct PendingAnswer {
-    enum Kind {
-      /// For the store: what to say when it is written.
-      case store(AdminAnswer)
-      /// For counters asked for under `serial`, from these workers.
-      case counters(serial: UInt64, missing: [Int])
-    }
-    let connection: UInt64
-    let deadline: Int64
-    var kind: Kind
-  }
+  var now: Int64
+  var epochSeconds: Int64 = 0
 
   /// Makes the loop on the calling thread. `workers` are the workers' inboxes and `boundAddresses`
   /// the listeners' addresses as bound, both by index; `admin` is the admin address, opened for one
@@ -217,136 +191,13 @@ public final class ControlLoop {
 
   /// Tunnels and event streams are judged when something changes, not by polling; several changes in
   /// one wake-up are one message.
-  private func revocationsChanged() {
+  func revocationsChanged() {
     for index in workers.indices where !workers[index].hasEnded { workers[index].owesSweep = true }
   }
 
   private func tellToSweep() {
     for index in workers.indices where workers[index].owesSweep {
       workers[index].owesSweep = !workers[index].mailbox.send(.revocationsChanged)
-    }
-  }
-
-  // MARK: Admin requests
-
-  /// Open connections to the admin address.
-  var connectionCount: Int { server?.connectionCount ?? 0 }
-
-  private func perform(_ call: AdminCall) {
-    switch call.endpoint {
-    case .health: server?.answer(call.connection, .health(isDraining: isDraining))
-    case .status: askForCounters(call)
-    case .revoke, .unrevoke:
-      do throws(AdminAnswer) {
-        try change(call)
-      } catch {
-        server?.answer(call.connection, error)
-      }
-    }
-  }
-
-  private func change(_ call: AdminCall) throws(AdminAnswer) {
-    let toLift = call.endpoint == .unrevoke
-    let command = try RevocationCommand.parse(call.body.span, toLift: toLift)
-    let plan =
-      toLift
-      ? try planner.planLift(command, nowSeconds: epochSeconds)
-      : try planner.planRevoke(command, nowSeconds: epochSeconds)
-    switch plan {
-    case .apply(let entry):
-      wait(call, .store(.revoked(entry)), ControlLoop.storeNanoseconds)
-      keeper.revoke([entry], for: .admin(call.connection), nowSeconds: epochSeconds)
-      revocationsChanged()
-    case .lift(let kind, let realm, let value):
-      wait(call, .store(.restored), ControlLoop.storeNanoseconds)
-      let wasThere = keeper.lift(
-        kind: kind, realm: realm, value: value, for: .admin(call.connection),
-        nowSeconds: epochSeconds)
-      revocationsChanged()
-      if !wasThere {
-        pending.removeAll { $0.connection == call.connection }
-        throw .noSuchRevocation
-      }
-    case .nothing:
-      throw toLift ? .noSuchRevocation : .nothingToDo
-    }
-  }
-
-  private func wait(_ call: AdminCall, _ kind: PendingAnswer.Kind, _ nanoseconds: Int64) {
-    pending.append(
-      PendingAnswer(connection: call.connection, deadline: now + nanoseconds, kind: kind))
-  }
-
-  // MARK: Status
-
-  private func askForCounters(_ call: AdminCall) {
-    countersSerial += 1
-    var missing: [Int] = []
-    for (index, worker) in workers.enumerated() where !worker.hasEnded {
-      worker.mailbox.send(.reportCounters(serial: countersSerial))
-      missing.append(index)
-    }
-    guard !missing.isEmpty else { return answerStatus(call.connection, missing: 0) }
-    wait(
-      call, .counters(serial: countersSerial, missing: missing), ControlLoop.countersNanoseconds)
-  }
-
-  /// A worker has told its counters (nil: for good). Its answer to a later question answers the
-  /// earlier ones too.
-  private func collect(from worker: Int, serial told: UInt64?) {
-    for index in pending.indices {
-      guard case .counters(let serial, var missing) = pending[index].kind,
-        serial <= told ?? .max
-      else { continue }
-      missing.removeAll { $0 == worker }
-      pending[index].kind = .counters(serial: serial, missing: missing)
-      if missing.isEmpty { answerStatus(pending[index].connection, missing: 0) }
-    }
-    pending.removeAll { request in
-      if case .counters(_, let missing) = request.kind { missing.isEmpty } else { false }
-    }
-  }
-
-  private func answerStatus(_ connection: UInt64, missing: Int) {
-    var sum = Counters()
-    for worker in workers { sum.add(worker.counters) }
-    let report = StatusReport(
-      parts: parts, isDraining: isDraining, uptimeSeconds: (now - startedAt) / 1_000_000_000,
-      nowSeconds: clock.realtimeMilliseconds() / 1000,
-      workersAnswered: workers.count - missing, counters: sum,
-      blocklistEntries: keeper.entryCount, isStoreFailing: keeper.isStoreFailing)
-    server?.answer(connection, AdminAnswer(status: 200, report.object))
-  }
-
-  // MARK: Stopping
-
-  /// True from the moment the gateway was told to stop.
-  private var isDraining: Bool { drainDeadline != nil }
-
-  var isFinished: Bool {
-    guard let drainDeadline, workers.allSatisfy(\.hasEnded) else { return false }
-    return !(server?.isBusy ?? false) || drainDeadline <= now
-  }
-
-  /// The first time, what is in flight gets its time; told again, it gets none.
-  private func stop() {
-    if isDraining {
-      drainDeadline = now
-    } else {
-      let milliseconds = parts.snapshot.settings.limits.drainTimeoutMilliseconds
-      drainDeadline =
-        milliseconds > 0 ? now + min(Int64(milliseconds), .max / 2_000_000) * 1_000_000 : .max
-      server?.stopAccepting()
-      // A successor may take the address from here on.
-      parts.admin?.removeSocketFile()
-    }
-    for index in workers.indices where !workers[index].hasEnded { workers[index].owesDrain = true }
-  }
-
-  private func tellToDrain() {
-    guard let drainDeadline else { return }
-    for index in workers.indices where workers[index].owesDrain {
-      workers[index].owesDrain = !workers[index].mailbox.send(.drain(deadline: drainDeadline))
     }
   }
 }
