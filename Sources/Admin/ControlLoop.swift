@@ -151,6 +151,11 @@ public final class ControlLoop {
       case .revoke(let entries, let ticket):
         keeper.revoke(entries, for: .worker(ticket), nowSeconds: epochSeconds)
         revocationsChanged()
+      case .keyNeeded(_, _, let ticket):
+        // No realm of this configuration has keys from elsewhere.
+        workers[ticket.worker].mailbox.send(
+          .keySetAnswered(
+            ticket: ticket, isAvailable: false, realms: parts.snapshot.policy.realms))
       case .journalWritten(let batch, let succeeded):
         keeper.journalWritten(batch: batch, succeeded: succeeded)
       case .counters(let worker, let serial, let counters):

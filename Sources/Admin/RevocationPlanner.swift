@@ -115,6 +115,8 @@ struct RevocationPlanner {
       throw .refusal(422, "the realm doesn't accept this token") {
         $0.add("reason", word: reason.name)
       }
+    case .undecided:
+      throw .refusal(503, "the realm's keys are not known at present: try again")
     }
   }
 

@@ -5,7 +5,7 @@
 
 /// The rows.
 public enum DirectiveTable {
-  private static let any = ConfigLimits.argumentCountMaximum
+  static let any = ConfigLimits.argumentCountMaximum
 
   /// All directives, in the order of the reference.
   public static let rules: [DirectiveRule] =
@@ -109,77 +109,6 @@ public enum DirectiveTable {
       "Wait for the backend's response head on these routes; later is 504."),
   ]
 
-  private static let realmRules: [DirectiveRule] = [
-    DirectiveRule(
-      "realm NAME { }", in: [.top], 1...1, isRepeatable: true, opens: .realm,
-      "Who signs tokens, and how."),
-    DirectiveRule(
-      "preset NAME", in: [.realm], 1...1, standard: "none",
-      "Places and rules of a backend's tokens: `flask-jwt-extended`, `nest-dual-secret`,"
-        + " `single-secret` or `none`. Never a lifetime or a secret."),
-    DirectiveRule(
-      "issuer NAME", in: [.realm], 1...1, "What `iss` must be."),
-    DirectiveRule(
-      "audience NAME...", in: [.realm], 1...any, "What `aud` must be, or hold one of."),
-    DirectiveRule(
-      "leeway TIME", in: [.realm], 1...1, standard: "0s",
-      "How far clocks may differ."),
-    DirectiveRule(
-      "weak_secrets allow", in: [.realm], 1...1,
-      "Admits short and known default secrets while every listener is on loopback; never empty"
-        + " ones."),
-    DirectiveRule(
-      "decrypt FILE", in: [.realm], 1...1, isRepeatable: true,
-      "A key that opens encrypted tokens (JWE): a private RSA key (PEM or JWK) for `RSA-OAEP-256`, or"
-        + " a JWK of type `oct` for `dir`, with `A128GCM` or `A256GCM`. What is inside must be signed"
-        + " like any other token. Up to 8."),
-    DirectiveRule(
-      "access { }", in: [.realm], 0...0, opens: .tokenClass, "The tokens that requests carry."),
-    DirectiveRule(
-      "refresh { }", in: [.realm], 0...0, opens: .tokenClass,
-      "The tokens that get new ones. Without a secret or key of its own it takes the access keys, and"
-        + " `type` must say `refresh`."),
-    DirectiveRule(
-      "secret TEXT", in: [.tokenClass], 1...1, isSecret: true,
-      "The shared secret, from a variable: `secret ${JWT_ACCESS_SECRET};`."),
-    DirectiveRule(
-      "secret_file FILE", in: [.tokenClass], 1...1,
-      "The shared secret from a file, as Docker and Kubernetes give it; one line end at its end is"
-        + " dropped, and `check` and `status` say so."),
-    DirectiveRule(
-      "previous TEXT until DAY", in: [.tokenClass], 3...3, isRepeatable: true, isSecret: true,
-      "A secret that the current one replaced, so that tokens live through the change:"
-        + " `previous ${OLD_SECRET} until 2026-11-30;`. It counts to the end of that day, UTC. Up to"
-        + " 8."),
-    DirectiveRule(
-      "encoding raw|base64|base64url|hex", in: [.tokenClass], 1...1, standard: "raw",
-      "How the secrets are written. Backends take them raw, even when they look like base64."),
-    DirectiveRule(
-      "key FILE", in: [.tokenClass], 1...1, isRepeatable: true,
-      "A public key, certificate (PEM) or JWK whose tokens are taken, beside or instead of a secret."
-    ),
-    DirectiveRule(
-      "jwks FILE", in: [.tokenClass], 1...1, isRepeatable: true,
-      "A JWK set; a token's `kid` chooses among its keys. Keys for other purposes are skipped."),
-    DirectiveRule(
-      "algorithms NAME...", in: [.tokenClass], 1...any,
-      standard: "HS256 for a secret; what the key says",
-      "The algorithms that the keys may have: `HS256`, `HS384`, `HS512`, `RS256` to `RS512`, `PS256`"
-        + " to `PS512`, `ES256`, `ES384`, `ES512`, `EdDSA`. An RSA key that does not say its own needs"
-        + " it."),
-    DirectiveRule(
-      "type NAME", in: [.tokenClass], 1...1,
-      "What `type` must say in every token of the class."),
-    DirectiveRule(
-      "lifetime TIME", in: [.tokenClass], 1...1,
-      "Longest life of a token; `exp` further away is refused."),
-    DirectiveRule(
-      "token header NAME [SCHEME]", in: [.tokenClass], 2...4, isRepeatable: true,
-      standard: "the preset's",
-      "Where the token is: a header and its scheme, `token cookie NAME [csrf HEADER|off]`, `token query"
-        + " NAME`, or `token body FIELD` on refresh and logout routes."),
-  ]
-
   private static let policyRules: [DirectiveRule] = [
     DirectiveRule(
       "identity { }", in: [.top], 0...0, opens: .identity,
@@ -279,69 +208,5 @@ public enum DirectiveTable {
     DirectiveRule(
       "keepalive_timeout TIME", in: [.upstream], 1...1, standard: "by app_server",
       "How long they are kept."),
-  ]
-
-  private static let shared: [Block] = [.group, .route]
-  private static let routeRules: [DirectiveRule] = [
-    DirectiveRule(
-      "group PREFIX { }", in: [.top, .group], 1...1, isRepeatable: true, opens: .group,
-      "Settings that its routes share; prefix and route path are put together."),
-    DirectiveRule(
-      "route [METHOD...] PATH { }", in: [.top, .group], 1...any, isRepeatable: true, opens: .route,
-      "Requests below a path, of these methods or of any. The longest path wins."),
-    DirectiveRule("upstream NAME", in: shared, 1...1, "Which backend answers."),
-    DirectiveRule(
-      "respond STATUS|health [BODY]", in: shared, 1...2,
-      "The gateway answers itself, with text or JSON; `health` is 200, and 503 while it stops."),
-    DirectiveRule(
-      "redirect [STATUS] TARGET", in: shared, 1...2, standard: "status 302",
-      "To `https://HOST/PATH` or `/PATH`; `https://$host` is the request's own host, and"
-        + " `$request_uri` at the end its path and query."),
-    DirectiveRule(
-      "allow CIDR...|all", in: shared, 1...any, isRepeatable: true,
-      "Clients that may come, as in `trusted_proxies`. In a block the first `allow` or `deny` that"
-        + " matches counts; without a match only blocks without `allow` admit."),
-    DirectiveRule(
-      "deny CIDR...|all", in: shared, 1...any, isRepeatable: true,
-      "Clients that may not come: 403, before anything else is asked. The blocks around must admit"
-        + " the client too."),
-    DirectiveRule(
-      "host NAME...", in: shared, 1...any, standard: "any",
-      "Only requests for these hosts; `*.example.com` for subdomains."),
-    DirectiveRule(
-      "listener NAME...", in: shared, 1...any, standard: "any", "Only requests at these listeners."),
-    DirectiveRule(
-      "strip_prefix on|off", in: shared, 1...1, standard: "off",
-      "Whether the group's prefix is cut from the path that the backend sees."),
-    DirectiveRule(
-      "auth none|optional|required|refresh|any", in: shared, 1...1, standard: "required",
-      "Which token a request must bring: none; maybe an access token; an access token; a refresh"
-        + " token; either."),
-    DirectiveRule(
-      "realm NAME...", in: shared, 1...any, standard: "the only one",
-      "Whose tokens. Of several the first whose key fits judges a token."),
-    DirectiveRule(
-      "require scope|role|claim|fresh|none ...", in: shared, 1...any, isRepeatable: true,
-      "What the token must say: `scope NAME...`, `role NAME...`, `claim NAME [VALUE...]` (any of the"
-        + " values) or `fresh`. All lines hold, those of the groups around too; `none` clears them."
-    ),
-    DirectiveRule(
-      "limit NAME...|off", in: shared, 1...any, isRepeatable: true,
-      "Rates that hold here, beside those of the groups around; `off` clears them."),
-    DirectiveRule(
-      "cors NAME|pass|off", in: shared, 1...1, standard: "the unnamed policy",
-      "The cross-origin policy; `pass` leaves it to the backend."),
-    DirectiveRule(
-      "flask_422 on|off", in: shared + [.top], 1...1, standard: "off",
-      "With `errors flask`: 422 for malformed tokens and bad signatures, as Flask-JWT-Extended"
-        + " answers."),
-    DirectiveRule(
-      "on_success revoke", in: shared, 1...1,
-      "When the backend answers 2xx, the presented tokens are revoked (logout)."),
-    DirectiveRule(
-      "method_fallthrough on|off", in: shared, 1...1, standard: "off",
-      "Allows other methods of this path to reach a shorter route with weaker protection."),
-    DirectiveRule(
-      "limits { }", in: shared, 0...0, opens: .routeLimits, "Bounds for these routes."),
   ]
 }

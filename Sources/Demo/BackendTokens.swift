@@ -84,6 +84,8 @@ final class BackendTokens {
       token.span, realm: realm, accepting: accepting, nowSeconds: Self.now)
     {
     case .denied(let reason): return .failure(SampleDenial(reason: reason))
+    // A sample backend has its secrets and nothing to wait for.
+    case .undecided: return .failure(SampleDenial(reason: .unknownKey))
     case .accepted:
       var email = ByteBuffer(capacity: 1_024)
       let hasEmail = verifier.appendClaim(emailClaim, to: &email)

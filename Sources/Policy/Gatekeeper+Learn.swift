@@ -14,7 +14,7 @@ extension Gatekeeper {
   ) {
     guard set.realmRules[realmIndex].isBlocklisted else { return }
     let entry = RevocationEntry.token(
-      identifier: verifier.tokenIdentifierText(), realm: set.realms[realmIndex],
+      identifier: verifier.tokenIdentifierText(), realm: realms[realmIndex],
       expiration: facts.expiration, nowSeconds: now.epochSeconds)
     if !request.revocations.contains(entry) { request.revocations.append(entry) }
   }
@@ -54,7 +54,7 @@ extension Gatekeeper {
     let realmIndex = Int(judged.realmIndex)
     guard
       case .accepted(let facts) = verifier.verify(
-        token, realm: set.realms[realmIndex], accepting: .refresh, nowSeconds: now.epochSeconds),
+        token, realm: realms[realmIndex], accepting: .refresh, nowSeconds: now.epochSeconds),
       verifier.hashSubject(set.realmRules[realmIndex].subjectKey) == subject
     else { return }
     noteRevocation(request, facts, realmIndex, now, set)

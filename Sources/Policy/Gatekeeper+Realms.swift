@@ -14,7 +14,7 @@ extension Gatekeeper {
     _ set: PolicySet
   ) -> TokenVerdict {
     let verdict = verifier.verify(
-      token, realm: set.realms[Int(route.realm)], accepting: accepting,
+      token, realm: realms[Int(route.realm)], accepting: accepting,
       nowSeconds: now.epochSeconds)
     guard route.furtherRealmCount > 0, !verifier.hasFoundKey, case .denied(let reason) = verdict
     else { return verdict }
@@ -29,7 +29,7 @@ extension Gatekeeper {
     for offset in 0..<route.furtherRealmCount {
       let realm = Int(set.furtherRealms[Int(route.firstFurtherRealm + offset)])
       let verdict = verifier.verify(
-        token, realm: set.realms[realm], accepting: accepting, nowSeconds: now.epochSeconds)
+        token, realm: realms[realm], accepting: accepting, nowSeconds: now.epochSeconds)
       guard !verifier.hasFoundKey, case .denied(let next) = verdict else { return verdict }
       if Self.nearness(next) > Self.nearness(reason) { reason = next }
     }

@@ -18,10 +18,15 @@ public final class Gatekeeper {
   let bodyReader = BodyFieldReader()
   let revocations: RevocationTable.Reader
   let limits: LimitTable
+  private var realmSet: RealmSet
+  /// The realms with the keys that they have now: what every decision goes by.
+  private(set) var realms: [Realm]
 
   /// Makes a worker's gatekeeper over the shared tables.
-  public init(revocations: RevocationTable, limits: LimitTable) {
+  public init(revocations: RevocationTable, limits: LimitTable, realms: RealmSet) {
     verifier = TokenVerifier()
+    realmSet = realms
+    self.realms = realms.realms
     self.revocations = RevocationTable.Reader(revocations)
     self.limits = limits
   }
@@ -29,6 +34,13 @@ public final class Gatekeeper {
   /// Adopts what other threads changed meanwhile; for an idle worker's timer, so that it doesn't
   /// keep an outgrown revocation table alive.
   public func housekeep() { revocations.refresh() }
+
+  /// Takes over keys that have changed; what is older than what is known is left alone.
+  public func adopt(_ newer: RealmSet) {
+    guard newer.version > realmSet.version else { return }
+    realmSet = newer
+    realms = newer.realms
+  }
 
   /// How often signatures of key pairs were computed and how often remembered.
   public var signatureCounts: SignatureCounts { verifier.signatureCounts }

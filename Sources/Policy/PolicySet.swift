@@ -19,7 +19,8 @@ public final class PolicySet: Sendable {
   /// Indices into `limits`, route after route.
   let routeLimits: [Int32]
   let limits: [CompiledLimit]
-  let realms: [Realm]
+  /// The realms as the configuration gives them; a worker may know newer keys.
+  public let realms: RealmSet
   let realmRules: [RealmRules]
   /// Realms of routes that take several, route after route.
   let furtherRealms: [Int32]
@@ -69,7 +70,7 @@ public final class PolicySet: Sendable {
     routeCount = definitions.routes.count
     table = RouteTable(RouteTableBuilder(definitions))
     limits = definitions.limits.map { CompiledLimit($0) }
-    realms = definitions.realms
+    realms = RealmSet(definitions.realms)
     var text: [UInt8] = []
     func keep(_ part: String) -> ByteRange {
       text.append(contentsOf: part.utf8)

@@ -33,4 +33,14 @@ public enum TokenVerdict: Sendable, Equatable {
   case accepted(TokenFacts)
   /// It isn't, and why.
   case denied(DenialReason)
+  /// Nobody knows yet: the gateway lacks something, which says nothing about the token.
+  case undecided(Undecided)
+}
+
+/// What is lacking to judge a token.
+public enum Undecided: UInt8, Sendable {
+  /// The key: a key set that is not known, or not since this key's name was first seen, may have it.
+  case keyMissing
+  /// The time: more signatures than the budget allows would have to be computed.
+  case budgetSpent
 }

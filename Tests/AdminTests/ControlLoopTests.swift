@@ -17,8 +17,8 @@ private let status = "GET /status HTTP/1.1\r\nHost: a\r\n\r\n"
       kind: .token, realm: "main", value: "jti:" + identifier, time: now, expiry: now + 60)
   }
 
-  private func ticket(_ worker: Int, _ exchange: UInt64) -> RevocationTicket {
-    RevocationTicket(worker: worker, client: 77, exchange: exchange)
+  private func ticket(_ worker: Int, _ exchange: UInt64) -> ExchangeTicket {
+    ExchangeTicket(worker: worker, client: 77, exchange: exchange)
   }
 
   /// The tickets of a worker's messages, with what they were told.
@@ -31,6 +31,9 @@ private let status = "GET /status HTTP/1.1\r\nHost: a\r\n\r\n"
       case .housekeep: "housekeep"
       case .acceptAgain: "accept again"
       case .revocationsChanged: "changed"
+      case .keySetAnswered(let ticket, let isAvailable, let realms):
+        "key \(ticket.exchange) \(isAvailable) \(realms.version)"
+      case .realmsChanged(let realms): "realms \(realms.version)"
       }
     }
   }
@@ -332,7 +335,7 @@ private enum FakeWorker {
           RevocationEntry(
             kind: .token, realm: "main", value: "jti:\(index)", time: 0, expiry: .max / 2)
         ],
-        ticket: RevocationTicket(worker: index, client: 1, exchange: 1)))
+        ticket: ExchangeTicket(worker: index, client: 1, exchange: 1)))
     guard let poller = try? Poller() else { return }
     do { try poller.add(mailbox, token: 1) } catch { return }
     var mustEnd = false
@@ -346,7 +349,9 @@ private enum FakeWorker {
         case .drain: mustEnd = true
         case .revocationApplied(let ticket, let durable):
           isDurable = durable && ticket.worker == index
-        case .reportCounters, .housekeep, .acceptAgain, .revocationsChanged: break
+        case .reportCounters, .housekeep, .acceptAgain, .revocationsChanged, .realmsChanged,
+          .keySetAnswered:
+          break
         }
       }
     }

@@ -132,7 +132,7 @@ import Tokens
     let world = try Self.world()
     let claims = Self.good + ",\"jti\":\"a1\""
     let entry = RevocationEntry.token(
-      identifier: "jti:a1", realm: world.set.realms[1], expiration: 1_700_000_200,
+      identifier: "jti:a1", realm: world.set.realms.realms[1], expiration: 1_700_000_200,
       nowSeconds: Forge.now)
     #expect(world.revocations.apply(entry, nowSeconds: Forge.now))
     let partner = Self.sign(Self.partnerSecret, claims)

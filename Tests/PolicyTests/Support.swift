@@ -57,8 +57,8 @@ final class World {
   ) {
     self.revocations = revocations
     self.limits = limits
-    gatekeeper = Gatekeeper(revocations: revocations, limits: limits)
     set = PolicySet(definitions, revocations: revocations)
+    gatekeeper = Gatekeeper(revocations: revocations, limits: limits, realms: set.realms)
   }
 
   /// Routes that are told apart by their upstream's number only matter for routing.

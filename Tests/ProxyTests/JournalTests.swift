@@ -163,7 +163,7 @@ private func nextBatch(_ control: Mailbox<ControlMessage>) throws -> (UInt64, Bo
 }
 
 @Suite struct RevocationKeeperTests {
-  private let ticket = RevocationTicket(worker: 1, client: 2, exchange: 3)
+  private let ticket = ExchangeTicket(worker: 1, client: 2, exchange: 3)
 
   @Test func withoutAJournalAnEntryIsDurableAtOnce() {
     let table = RevocationTable()

@@ -86,6 +86,7 @@ import Tokens
       switch verifier.verify(token, realm, classes) {
       case .accepted(let facts): "\(facts.tokenClass.name)"
       case .denied(let reason): "\(reason.name)"
+      case .undecided(let lack): "\(lack)"
       }
     }
     #expect(got == row.want)

@@ -69,6 +69,8 @@ extension TokenVerifier {
     switch verify(token, realm, accepting, now: now) {
     case .accepted: nil
     case .denied(let reason): reason
+    // Told apart from every denial: no verifier says missing.
+    case .undecided: .missing
     }
   }
 

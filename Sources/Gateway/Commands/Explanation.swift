@@ -26,7 +26,8 @@ struct Explanation {
     self.request = request
     let revocations = RevocationTable()
     set = PolicySet(configuration.policy, revocations: revocations)
-    gatekeeper = Gatekeeper(revocations: revocations, limits: LimitTable())
+    gatekeeper = Gatekeeper(
+      revocations: revocations, limits: LimitTable(), realms: set.realms)
   }
 
   /// Everything there is to tell.

@@ -45,6 +45,9 @@ enum TokenVerifyCommand {
       }
       switch verifier.verify(token.span, realm: realm, accepting: classes, nowSeconds: now) {
       case .denied(let reason): return refuse(reason)
+      case .undecided:
+        Output.complaint("the key set that may hold this token's key is not at hand")
+        return ExitCode.refused
       case .accepted(let facts):
         Output.answer(describe(facts, verifier, realm, now))
         return ExitCode.done

@@ -55,7 +55,7 @@ extension Gatekeeper {
     guard let facts = request.facts else { return nil }
     if let kept = request.keptCredential { return kept }
     let realmIndex = Int(facts.realmIndex)
-    let realm = set.realms[realmIndex]
+    let realm = realms[realmIndex]
     let endSeconds = facts.expiration + realm.leewaySeconds
     // At the last second of the token's life, if that is over, every rule holds that held when the
     // request was admitted: nothing but the end depends on the time being early.
@@ -84,7 +84,7 @@ extension Gatekeeper {
   ) -> StreamCredential {
     let rules = set.realmRules[realmIndex]
     return StreamCredential(
-      endSeconds: facts.expiration + set.realms[realmIndex].leewaySeconds,
+      endSeconds: facts.expiration + realms[realmIndex].leewaySeconds,
       isBlocklisted: rules.isBlocklisted, token: verifier.hashTokenIdentifier(rules.tokenKey),
       subject: verifier.hashSubject(rules.subjectKey), everyone: rules.everyoneRow,
       issuedAt: facts.issuedAt)

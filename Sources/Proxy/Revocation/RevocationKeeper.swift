@@ -12,7 +12,7 @@ import Policy
 /// Who is told when a revocation is durable.
 public enum RevocationRequester: Sendable {
   /// An exchange that holds its answer.
-  case worker(RevocationTicket)
+  case worker(ExchangeTicket)
   /// A request of the admin server, by its number.
   case admin(UInt64)
 }

@@ -46,7 +46,7 @@ extension Worker {
 
   /// Asks the control loop to apply revocations; the exchange's head is held until the answer.
   func revoke(_ entries: [RevocationEntry], for exchange: Exchange, _ client: ClientConnection) {
-    let ticket = RevocationTicket(worker: index, client: client.token, exchange: exchange.serial)
+    let ticket = ExchangeTicket(worker: index, client: client.token, exchange: exchange.serial)
     if !control.send(.revoke(entries: entries, ticket: ticket)) {
       // A control loop that is that far behind is broken: the head's own deadline tells.
       counters.revocationsNotDurable += 1

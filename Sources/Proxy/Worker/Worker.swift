@@ -296,6 +296,8 @@ public final class Worker {
       case .revocationsChanged:
         if !hasSwept { sweepStreams() }
         hasSwept = true
+      case .realmsChanged(let realms), .keySetAnswered(_, _, let realms):
+        gatekeeper.adopt(realms)
       case .drain(let deadline):
         drain(until: deadline)
       case .revocationApplied(let ticket, let isDurable):

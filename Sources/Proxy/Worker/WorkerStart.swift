@@ -47,6 +47,7 @@ public struct WorkerStart: Sendable {
   }
 
   func makeGatekeeper() -> Gatekeeper {
-    Gatekeeper(revocations: revocations, limits: limits)
+    Gatekeeper(
+      revocations: revocations, limits: limits, realms: snapshot.policy.realms)
   }
 }

@@ -66,7 +66,8 @@ private final class World {
     guard let loaded else { fatalError(log.rendered) }
     let revocations = RevocationTable()
     set = PolicySet(loaded.policy, revocations: revocations)
-    gatekeeper = Gatekeeper(revocations: revocations, limits: LimitTable(slotCount: 64))
+    gatekeeper = Gatekeeper(
+      revocations: revocations, limits: LimitTable(slotCount: 64), realms: set.realms)
     func sign(_ key: String, _ type: String) -> [UInt8] {
       let payload = "{\"sub\":\"42\",\"jti\":\"j\",\"type\":\"\(type)\",\"exp\":1700000900}"
       let secret = SecretBytes(text: secrets[key] ?? "")
