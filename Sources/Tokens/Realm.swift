@@ -44,6 +44,10 @@ public final class Realm: Sendable {
   let algorithmMask: UInt16
   /// True when it is counted what each key is used for: where a class has a choice of keys.
   let countsKeyUse: Bool
+  /// What its fetched sets may bring; empty without one.
+  let remoteKeys: RemoteKeys
+  /// Algorithms that some key has or may get.
+  let possibleAlgorithms: UInt16
   /// Keys that open encrypted tokens.
   let decryptionKeys: [DecryptionKey]
   /// True when some key can only be meant by its `kid`.
@@ -52,8 +56,13 @@ public final class Realm: Sendable {
   private static let serials = Atomic<UInt32>(0)
 
   /// Compiles `definition`, or tells everything that is wrong with it.
-  public init(_ definition: RealmDefinition) throws(RealmRejection) {
-    var check = RealmKeys(definition)
+  ///
+  /// Where keys are replaced while the gateway runs, `predecessor` is the realm that this one takes
+  /// the place of: what is counted of a key goes on for as long as the key is there.
+  public init(
+    _ definition: RealmDefinition, succeeding predecessor: Realm? = nil
+  ) throws(RealmRejection) {
+    var check = RealmKeys(definition, succeeding: predecessor)
     let keys = check.makeKeys()
     let weaknesses = check.faults.filter { $0.isWeakness && definition.admitsWeakSecrets }
     let faults = check.faults.filter { !($0.isWeakness && definition.admitsWeakSecrets) }
@@ -61,6 +70,8 @@ public final class Realm: Sendable {
     self.keys = keys
     serial = Self.serials.wrappingAdd(1, ordering: .relaxed).newValue
     algorithmMask = keys.reduce(0) { $0 | $1.algorithm.mask }
+    remoteKeys = RemoteKeys(definition)
+    possibleAlgorithms = algorithmMask | remoteKeys.algorithms
     countsKeyUse = TokenClass.allCases.contains { tokenClass in
       keys.count { $0.end(of: tokenClass) > .min } > 1
     }
@@ -77,6 +88,12 @@ public final class Realm: Sendable {
     access = Self.rules(definition.access, .access, definition.preset)
     refresh = Self.rules(definition.refresh ?? ClassDefinition(), .refresh, definition.preset)
   }
+
+  /// True when keys of it are fetched.
+  public var hasRemoteKeys: Bool { remoteKeys.algorithms != 0 }
+
+  /// True while a set that is to be fetched is not known: a token that no key signed may be good.
+  public var isIncomplete: Bool { remoteKeys.pending != 0 }
 
   /// Places of a class's tokens, in the order of reading.
   public func places(_ tokenClass: TokenClass) -> [TokenPlace] { rules(tokenClass).places }

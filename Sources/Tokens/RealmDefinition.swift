@@ -47,8 +47,8 @@ public struct ClassDefinition: Sendable {
   public var secret: SecretDefinition?
   /// Secrets that the current one replaced.
   public var previousSecrets: [PreviousSecret] = []
-  /// Keys from files, in the order of their directives.
-  public var keyFiles: [KeyFile] = []
+  /// Keys from files and fetched sets, in the order of their directives.
+  public var keySources: [KeySource] = []
   /// The algorithms that keys may have; nil for HS256 with a secret and for what each key says or
   /// its curve needs.
   public var algorithms: [TokenAlgorithm]?

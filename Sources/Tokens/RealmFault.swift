@@ -19,6 +19,8 @@ public struct RealmFault: Sendable, Equatable {
     case undecodableSecret(SecretEncoding)
     /// The secret is the text of a key or certificate, which others may know (CVE-2015-9235).
     case keyAsSecret
+    /// A set that is fetched holds a shared secret.
+    case fetchedSecret
     /// There are previous secrets, but none that replaced them.
     case lonelyPrevious
     /// A previous secret is the current one.
@@ -73,7 +75,7 @@ public struct RealmFault: Sendable, Equatable {
   public var setting: String {
     switch kind {
     case .missingSecret, .emptySecret, .shortSecret, .knownSecret, .equalSecrets, .keyAsSecret,
-      .unknownAlgorithm:
+      .unknownAlgorithm, .fetchedSecret:
       switch source {
       case .secret: "secret"
       case .previous: "previous"
@@ -100,6 +102,7 @@ public struct RealmFault: Sendable, Equatable {
     case .knownSecret: "\(subject) is a published default or an unfilled placeholder"
     case .undecodableSecret(let encoding): "\(subject) is not valid \(encoding.rawValue)"
     case .keyAsSecret: "\(subject) is the text of a key or certificate"
+    case .fetchedSecret: "\(subject) is a shared secret, and its set is fetched"
     case .lonelyPrevious: "there is a previous secret, but no secret that replaced it"
     case .previousIsCurrent: "\(subject) is the current one, or stands here twice"
     case .tooManyPrevious:
@@ -133,6 +136,7 @@ public struct RealmFault: Sendable, Equatable {
     case .missingSecret:
       "add `secret ${JWT_ACCESS_SECRET};`, `key FILE;` or `jwks FILE;` to the access block"
     case .keyAsSecret: "write `key FILE;` for a public key: whoever knows it could forge tokens"
+    case .fetchedSecret: "whoever reads the set could sign: let the issuer publish public keys"
     case .lonelyPrevious: "a previous secret helps tokens over a change of `secret`"
     case .previousIsCurrent: "put the old value here and the new one into `secret`"
     case .tooManyPrevious: "drop those that no living token was signed with"
@@ -156,8 +160,9 @@ public struct RealmFault: Sendable, Equatable {
   public var isWeakness: Bool {
     switch kind {
     case .shortSecret, .knownSecret: true
-    case .missingSecret, .emptySecret, .undecodableSecret, .keyAsSecret, .lonelyPrevious,
-      .previousIsCurrent, .tooManyPrevious, .unfittingAlgorithms, .unknownAlgorithm,
+    case .missingSecret, .emptySecret, .undecodableSecret, .keyAsSecret, .fetchedSecret,
+      .lonelyPrevious, .previousIsCurrent, .tooManyPrevious, .unfittingAlgorithms,
+      .unknownAlgorithm,
       .tooManyUnnamedKeys, .decryptionSecretSigns, .tooManyDecryptionKeys, .equalSecrets,
       .badLifetime, .badLeeway,
       .contradictoryType:

@@ -12,13 +12,17 @@ import Crypto
 /// The keys of a definition, and what is wrong with it.
 struct RealmKeys {
   private let definition: RealmDefinition
+  private let predecessor: Realm?
   private(set) var faults: [RealmFault] = []
 
   /// A hundred years in seconds: sums with any time a token can say stay far from overflow.
   static let lifetimeSecondsMaximum: Int64 = 100 * 366 * 86400
   static let leewaySecondsMaximum: Int64 = 3600
 
-  init(_ definition: RealmDefinition) { self.definition = definition }
+  init(_ definition: RealmDefinition, succeeding predecessor: Realm?) {
+    self.definition = definition
+    self.predecessor = predecessor
+  }
 
   /// The keys, access keys first; faults are noted.
   mutating func makeKeys() -> [VerificationKey] {
@@ -34,11 +38,11 @@ struct RealmKeys {
     checkDecryption(access)
     guard let rules = definition.refresh else {
       checkNames(access)
-      return access.map(VerificationKey.init)
+      return access.map(key)
     }
     checkLifetime(rules, .refresh)
     var refresh: [KeyDraft]
-    if rules.secret == nil, rules.keyFiles.isEmpty {
+    if rules.secret == nil, rules.keySources.isEmpty {
       if !rules.previousSecrets.isEmpty { note(.lonelyPrevious, .refresh, .previous(0)) }
       refresh = access.map { draft in
         var heir = draft
@@ -55,7 +59,15 @@ struct RealmKeys {
     if definition.preset == .nestDualSecret, isShared { note(.equalSecrets, .refresh) }
     let keys = Self.join(access, refresh)
     checkNames(keys)
-    return keys.map(VerificationKey.init)
+    return keys.map(key)
+  }
+
+  /// A key with the counts that its like had in the realm before.
+  private func key(_ draft: KeyDraft) -> VerificationKey {
+    let same = predecessor?.keys.first {
+      $0.algorithm == draft.algorithm && $0.source.equals(draft.material)
+    }
+    return VerificationKey(draft, use: same?.use ?? KeyUse())
   }
 
   /// Refuses keys that might never be tried.
@@ -90,7 +102,7 @@ struct RealmKeys {
   // MARK: One class
 
   private mutating func drafts(_ rules: ClassDefinition, _ tokenClass: TokenClass) -> [KeyDraft] {
-    if rules.secret == nil, rules.keyFiles.isEmpty { note(.missingSecret, tokenClass) }
+    if rules.secret == nil, rules.keySources.isEmpty { note(.missingSecret, tokenClass) }
     var drafts: [KeyDraft] = []
     var current: [SecretBytes] = []
     if let secret = rules.secret {
@@ -98,8 +110,8 @@ struct RealmKeys {
     } else if !rules.previousSecrets.isEmpty {
       note(.lonelyPrevious, tokenClass, .previous(0))
     }
-    for (index, file) in rules.keyFiles.enumerated() {
-      drafts += self.drafts(file, rules, tokenClass, .keyFile(index))
+    for (index, source) in rules.keySources.enumerated() {
+      drafts += self.drafts(source, rules, tokenClass, .keyFile(index))
     }
     if rules.previousSecrets.count > ClassDefinition.previousSecretsMaximum {
       note(.tooManyPrevious, tokenClass, .previous(ClassDefinition.previousSecretsMaximum))
@@ -128,6 +140,26 @@ struct RealmKeys {
     }
     known.append(secret)
     return algorithms.map { KeyDraft(.secret(secret), $0, tokenClass, source, end: end) }
+  }
+
+  /// A fetched set's keys, and none while it is not known; a file's.
+  private mutating func drafts(
+    _ keys: KeySource, _ rules: ClassDefinition, _ tokenClass: TokenClass,
+    _ source: RealmFault.Source
+  ) -> [KeyDraft] {
+    if keys.isRemote {
+      // No set could ever bring a key for the class.
+      if let allowed = rules.algorithms, allowed.allSatisfy(\.isSymmetric) {
+        note(.unfittingAlgorithms, tokenClass, source)
+        return []
+      }
+      if keys.known?.keys.contains(where: \.isSecret) ?? false {
+        note(.fetchedSecret, tokenClass, source)
+        return []
+      }
+    }
+    guard let file = keys.known else { return [] }
+    return drafts(file, rules, tokenClass, source)
   }
 
   /// A file's keys. Those of a set that `algorithms` leaves out are left out; a file of which

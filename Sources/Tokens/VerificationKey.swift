@@ -36,9 +36,10 @@ final class VerificationKey: Sendable {
   /// Which of the settings it comes from: `secret`, `previous 1`, `key file 2`.
   let place: String
   /// What it was used for; counted where the realm says so.
-  let use = KeyUse()
+  let use: KeyUse
 
-  init(_ draft: KeyDraft) {
+  init(_ draft: KeyDraft, use: KeyUse) {
+    self.use = use
     algorithm = draft.algorithm
     source = draft.material
     isShared = draft.isShared

@@ -153,4 +153,26 @@ import Tokens
         "realms main and twin have a key in common: whose is a token?"
       ])
   }
+
+  /// The same rule for keys that are replaced while the gateway runs.
+  @Test func aReplacedRealmBringsNoKeyOfAnother() throws {
+    let world = try Self.world()
+    let realms = try Self.realms()
+    func partner(_ secret: String) throws -> Realm {
+      try Forge.realm("partner", index: 1, refresh: nil) {
+        $0.access.secret = SecretDefinition(text: secret)
+      }
+    }
+    #expect(world.set.keyConflict(of: try partner(Self.third), among: realms) == nil)
+    #expect(world.set.keyConflict(of: realms[1], among: realms) == nil)
+    #expect(
+      world.set.keyConflict(of: try partner(Forge.refreshSecret), among: realms)
+        == "realms main and partner would have a key in common")
+    // Where no route takes both, each may have it.
+    let apart = World(
+      PolicyDefinitions(
+        realms: realms,
+        routes: [RouteDefinition(path: "/a", realm: 0), RouteDefinition(path: "/b", realm: 1)]))
+    #expect(apart.set.keyConflict(of: try partner(Forge.refreshSecret), among: realms) == nil)
+  }
 }

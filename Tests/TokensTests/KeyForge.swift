@@ -36,7 +36,7 @@ struct KeyForge: Sendable, CustomTestStringConvertible {
     _ change: (inout RealmDefinition) -> Void = { _ in }
   ) throws -> Realm {
     var definition = RealmDefinition(name: "main", index: 0)
-    definition.access.keyFiles = try keys.map { try read($0) }
+    definition.access.keySources = try keys.map { .file(try read($0)) }
     definition.access.algorithms = algorithms
     change(&definition)
     return try Realm(definition)

@@ -272,7 +272,7 @@ import Tokens
     // The private half in one class is the public half in the other.
     let realm = try KeyForge.realm([KeyForge.jwk(.es256, kid: "a")]) {
       $0.refresh = ClassDefinition()
-      $0.refresh?.keyFiles = [try! KeyForge.read(TestKeys.p256SPKI)]
+      $0.refresh?.keySources = [.file(try! KeyForge.read(TestKeys.p256SPKI))]
     }
     let verifier = TokenVerifier()
     let signer = try KeyForge.signer(.es256)
@@ -307,23 +307,23 @@ import Tokens
       }
     }
     #expect(
-      kinds { $0.keyFiles = [ec, rsa] } == [
+      kinds { $0.keySources = [.file(ec), .file(rsa)] } == [
         RealmFault(kind: .unknownAlgorithm, tokenClass: .access, source: .keyFile(1))
       ])
     #expect(
       kinds {
-        $0.keyFiles = [rsa]
+        $0.keySources = [.file(rsa)]
         $0.algorithms = [.rs256]
       }.isEmpty)
     #expect(
       kinds {
-        $0.keyFiles = [rsa, ec]
+        $0.keySources = [.file(rsa), .file(ec)]
         $0.algorithms = [.rs256]
       } == [RealmFault(kind: .unfittingAlgorithms, tokenClass: .access, source: .keyFile(1))])
     #expect(
       faults { $0.access.algorithms = [.rs256] }.map(\.kind) == [.unfittingAlgorithms])
     #expect(kinds { _ in }.map(\.kind) == [.missingSecret])
-    for fault in kinds({ $0.keyFiles = [rsa] }) {
+    for fault in kinds({ $0.keySources = [.file(rsa)] }) {
       #expect(fault.setting == "key" && !fault.message.isEmpty && !fault.hint.isEmpty)
     }
   }

@@ -11,7 +11,7 @@ import Tokens
 
 /// The directives that name key files.
 enum KeyDirectives {
-  /// In their order, which is that of `ClassDefinition.keyFiles`.
+  /// In their order, which is that of `ClassDefinition.keySources`.
   static func files(in body: [Directive]) -> [Directive] {
     body.filter { $0.name == "key" || $0.name == "jwks" }
   }
@@ -37,7 +37,7 @@ extension Compiler {
       }
     }
     definition.previousSecrets = body.all(named: "previous").compactMap { previous($0, encoding) }
-    definition.keyFiles = KeyDirectives.files(in: body).compactMap(keyFile)
+    definition.keySources = KeyDirectives.files(in: body).compactMap(keyFile).map { .file($0) }
     if let directive = body.first(named: "algorithms") {
       definition.algorithms = algorithms(directive)
     }

@@ -97,7 +97,7 @@ enum TokenRealmOption {
         throw UsageMistake(message: "--encoding belongs to --secret-file")
       }
       guard let file = keyFile(path, purpose) else { return nil }
-      definition.access.keyFiles = [file]
+      definition.access.keySources = [.file(file)]
     }
     do throws(RealmRejection) {
       let realm = try Realm(definition)

@@ -46,7 +46,7 @@ private let realms: [Realm] = [TokenPreset.singleSecret, .nestDualSecret, .flask
       definition.leewaySeconds = 30
     }
     if preset == .singleSecret {
-      definition.access.keyFiles = [keySet]
+      definition.access.keySources = [.file(keySet)]
       definition.decryptionKeys = [decryptionKey]
     }
     if preset == .flaskJWTExtended {
@@ -90,7 +90,7 @@ private func readKeys(_ text: Span<UInt8>) {
       check(algorithms.allSatisfy { $0.isSymmetric == key.isSecret }, "a public key as secret")
     }
     var definition = RealmDefinition(name: "keys", index: 9)
-    definition.access.keyFiles = [file]
+    definition.access.keySources = [.file(file)]
     definition.access.algorithms = TokenAlgorithm.allCases
     // Of more keys without a name some might never be tried, which a realm refuses.
     guard file.keys.count <= 8 else { continue }

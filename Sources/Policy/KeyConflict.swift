@@ -1,0 +1,24 @@
+// Whether a realm whose keys were replaced may take its place: the rule of `PolicyDefinitions` about
+// keys in common, asked again while the gateway runs. Control loop; costs what it compares.
+
+import Tokens
+
+extension PolicySet {
+  /// Why `realm` can't stand in for the realm of its index, nil when it can: on a route that takes
+  /// tokens of several realms no two of them may have a key in common, because then nobody could say
+  /// whose a token is. `realms` are those in use, by index. For a person; holds no key.
+  public func keyConflict(of realm: Realm, among realms: [Realm]) -> String? {
+    for route in routes where route.auth != .none && route.furtherRealmCount > 0 {
+      let further = furtherRealms[
+        Int(route.firstFurtherRealm)..<Int(route.firstFurtherRealm + route.furtherRealmCount)]
+      let indices = [Int(route.realm)] + further.map { Int($0) }
+      guard indices.contains(realm.index) else { continue }
+      for index in indices where index != realm.index && realms.indices.contains(index) {
+        if realms[index].sharesKey(with: realm) {
+          return "realms \(realms[index].name) and \(realm.name) would have a key in common"
+        }
+      }
+    }
+    return nil
+  }
+}
