@@ -96,6 +96,9 @@ int platform_stat(const char *path, int followLinks, struct platform_file *file)
   file->bytes = status.st_size;
   file->modifiedNanoseconds =
       (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
+  file->changedNanoseconds =
+      (int64_t)status.st_ctim.tv_sec * 1000000000 + status.st_ctim.tv_nsec;
+  file->owner = status.st_uid;
   file->device = status.st_dev;
   file->inode = status.st_ino;
   file->mode = status.st_mode & 07777;

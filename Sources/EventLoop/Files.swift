@@ -27,8 +27,29 @@ public struct FileStatus: Sendable, Equatable {
   public let byteCount: Int
   /// Permission bits.
   public let mode: UInt32
+  /// Number of the user it belongs to.
+  public let owner: UInt32
   /// When the content last changed, in nanoseconds since 1970.
   public let modifiedNanoseconds: Int64
+}
+
+/// Which content a path leads to, as far as that shows without reading it: another file (renamed to
+/// this path, or behind a link that was turned) or other bytes in the same file make another stamp.
+public struct FileStamp: Sendable, Equatable {
+  private let device: UInt64
+  private let inode: UInt64
+  private let byteCount: Int64
+  private let modifiedNanoseconds: Int64
+  /// When it last changed in any way, in nanoseconds since 1970.
+  public let changedNanoseconds: Int64
+
+  fileprivate init(_ file: platform_file) {
+    device = file.device
+    inode = file.inode
+    byteCount = file.bytes
+    modifiedNanoseconds = file.modifiedNanoseconds
+    changedNanoseconds = file.changedNanoseconds
+  }
 }
 
 /// Which file it is, not what it is called.
@@ -140,8 +161,14 @@ public enum Files {
   public static func status(_ path: String) -> FileStatus? {
     guard let file = look(path, followsLinks: true) else { return nil }
     return FileStatus(
-      kind: kind(file), byteCount: Int(file.bytes), mode: file.mode,
+      kind: kind(file), byteCount: Int(file.bytes), mode: file.mode, owner: file.owner,
       modifiedNanoseconds: file.modifiedNanoseconds)
+  }
+
+  /// The stamp of what a path leads to, links followed; nil when there is nothing (or no right to
+  /// look).
+  public static func stamp(_ path: String) -> FileStamp? {
+    look(path, followsLinks: true).map(FileStamp.init)
   }
 
   static func identity(_ path: String) -> FileIdentity? {

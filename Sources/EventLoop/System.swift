@@ -22,6 +22,9 @@ public enum System {
   /// The process's number.
   public static var processIdentifier: Int32 { getpid() }
 
+  /// Number of the user that the process runs as.
+  public static var userIdentifier: UInt32 { geteuid() }
+
   /// Ends the process at once.
   public static func exit(_ code: Int32) -> Never { Glibc.exit(code) }
 

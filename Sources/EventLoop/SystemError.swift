@@ -24,6 +24,8 @@ public struct SystemError: Error, Sendable, Equatable, CustomStringConvertible {
   public var isAddressInUse: Bool { code == EADDRINUSE }
   /// True when the file or its directory does not exist (ENOENT).
   public var isMissingFile: Bool { code == ENOENT }
+  /// True when a file has more bytes than were asked for (EFBIG).
+  public var isTooLarge: Bool { code == EFBIG }
 
   /// True when descriptors, memory or local ports have run out here: nobody else is to blame.
   public var isExhaustion: Bool {

@@ -49,15 +49,18 @@ public struct KeySetSchedule: Sendable {
   public static let unknownMaximum = 1024
 
   private struct Sighting {
-    var firstSeen: Int64
+    /// Fetches that had been started when it was first seen: what a later one brings knows of it.
+    var fetchesBefore: UInt64
     /// When it was last judged against a set younger than its first sight.
     var judged: Int64?
   }
 
-  /// When the fetch under way was started.
-  private var started: Int64?
-  /// When the fetch that brought the present set was started; nil for none and for a copy on disk.
-  private var setStarted: Int64?
+  /// Fetches started so far.
+  private var fetchCount: UInt64 = 0
+  /// True while the latest of them is under way.
+  private var isFetching = false
+  /// Which of them brought the present set; 0 for none and for a copy on disk.
+  private var setFetch: UInt64 = 0
   /// Until when the present set is fresh.
   private var freshUntil: Int64?
   private var dueAt: Int64
@@ -78,33 +81,34 @@ public struct KeySetSchedule: Sendable {
   // MARK: Fetching
 
   /// When the next fetch is due by itself; nil while one is under way.
-  public var nextFetch: Int64? { started == nil ? dueAt : nil }
+  public var nextFetch: Int64? { isFetching ? nil : dueAt }
+
+  /// Until when the present set may be used, whatever becomes of fetching; nil without one.
+  public var usableUntil: Int64? { freshUntil.map { $0 + Self.staleMaximum } }
 
   /// True while there is a set young enough to be used.
-  public func isUsable(now: Int64) -> Bool {
-    guard let freshUntil else { return false }
-    return now < freshUntil + Self.staleMaximum
-  }
+  public func isUsable(now: Int64) -> Bool { usableUntil.map { now < $0 } ?? false }
 
   /// A copy on disk was taken over. It counts as at the end of its life: good for a start, and a
   /// fetch is due all the same. `age` is the time since it was fetched.
   public mutating func copyRestored(age: Int64, now: Int64) {
-    guard setStarted == nil, freshUntil == nil, age >= 0, age < Self.staleMaximum else { return }
+    guard setFetch == 0, freshUntil == nil, age >= 0, age < Self.staleMaximum else { return }
     freshUntil = now - age
   }
 
   /// A fetch begins; false when one is under way already.
-  public mutating func fetchStarted(now: Int64) -> Bool {
-    guard started == nil else { return false }
-    started = now
+  public mutating func fetchStarted() -> Bool {
+    guard !isFetching else { return false }
+    isFetching = true
+    fetchCount += 1
     return true
   }
 
   /// The fetch brought a set; `maxAge` is what the answer said, in milliseconds.
   public mutating func fetchSucceeded(maxAge: Int64?, now: Int64) {
-    guard let begun = started else { return }
-    started = nil
-    setStarted = begun
+    guard isFetching else { return }
+    isFetching = false
+    setFetch = fetchCount
     failureCount = 0
     let life = min(max(maxAge ?? Self.lifeDefault, Self.lifeMinimum), Self.lifeMaximum)
     freshUntil = now + life
@@ -113,8 +117,8 @@ public struct KeySetSchedule: Sendable {
 
   /// The fetch brought nothing that can be used.
   public mutating func fetchFailed(now: Int64) {
-    guard started != nil else { return }
-    started = nil
+    guard isFetching else { return }
+    isFetching = false
     dueAt = now + min(Self.pauseMaximum, Self.pauseMinimum << Int64(min(failureCount, 6)))
     failureCount += 1
   }
@@ -123,26 +127,24 @@ public struct KeySetSchedule: Sendable {
 
   /// A token names a key that the present set doesn't have; `id` is a keyed hash of its name.
   public mutating func unknownKeySeen(_ id: UInt64, now: Int64) -> UnknownKeyAnswer {
-    var sighting = sightings[id] ?? remember(id, now)
-    // Strictly later: a set asked for in the same millisecond may be the one before.
-    let isJudged = setStarted.map { $0 > sighting.firstSeen } ?? false
-    if isJudged {
+    var sighting = sightings[id] ?? remember(id)
+    if setFetch > sighting.fetchesBefore {
       let judged = sighting.judged ?? now
       sighting.judged = judged
       sightings[id] = sighting
-      guard now - judged >= Self.unknownLife, started == nil, mayFetch(now) else {
+      guard now - judged >= Self.unknownLife, !isFetching, mayFetch(now) else {
         return .unknown
       }
       // Looked for anew: the issuer may have a new key since.
-      sightings[id] = Sighting(firstSeen: now, judged: nil)
+      sightings[id] = Sighting(fetchesBefore: fetchCount, judged: nil)
       return .fetch
     }
-    if started != nil { return .wait }
+    if isFetching { return .wait }
     return mayFetch(now) ? .fetch : .unavailable
   }
 
-  private mutating func remember(_ id: UInt64, _ now: Int64) -> Sighting {
-    let sighting = Sighting(firstSeen: now, judged: nil)
+  private mutating func remember(_ id: UInt64) -> Sighting {
+    let sighting = Sighting(fetchesBefore: fetchCount, judged: nil)
     if arrivals.count < Self.unknownMaximum {
       arrivals.append(id)
     } else {

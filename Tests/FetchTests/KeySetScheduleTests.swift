@@ -9,7 +9,7 @@ struct KeySetScheduleTests {
   /// A schedule whose first fetch ran from 0 to 10.
   private func fetched(maxAge: Int64? = nil) -> KeySetSchedule {
     var schedule = KeySetSchedule(now: 0)
-    _ = schedule.fetchStarted(now: 0)
+    _ = schedule.fetchStarted()
     schedule.fetchSucceeded(maxAge: maxAge, now: 10)
     return schedule
   }
@@ -18,8 +18,8 @@ struct KeySetScheduleTests {
     var schedule = KeySetSchedule(now: 5)
     #expect(schedule.nextFetch == 5)
     #expect(!schedule.isUsable(now: 5))
-    let first = schedule.fetchStarted(now: 5)
-    let second = schedule.fetchStarted(now: 6)
+    let first = schedule.fetchStarted()
+    let second = schedule.fetchStarted()
     #expect(first && !second)
     #expect(schedule.nextFetch == nil)
   }
@@ -43,15 +43,15 @@ struct KeySetScheduleTests {
     var schedule = fetched()
     var now: Int64 = 1_000_000
     for pause: Int64 in [1, 2, 4, 8, 16, 32, 60, 60] {
-      _ = schedule.fetchStarted(now: now)
+      _ = schedule.fetchStarted()
       schedule.fetchFailed(now: now)
       #expect(schedule.nextFetch == now + pause * 1000)
       #expect(schedule.isUsable(now: now), "the old set stays")
       now += pause * 1000
     }
-    _ = schedule.fetchStarted(now: now)
+    _ = schedule.fetchStarted()
     schedule.fetchSucceeded(maxAge: nil, now: now)
-    _ = schedule.fetchStarted(now: now)
+    _ = schedule.fetchStarted()
     schedule.fetchFailed(now: now)
     #expect(schedule.nextFetch == now + 1000, "success forgets the failures")
   }
@@ -73,7 +73,7 @@ struct KeySetScheduleTests {
   @Test func anIdIsUnknownOnlyAgainstAYoungerSet() {
     var schedule = fetched()
     #expect(schedule.unknownKeySeen(1, now: 20) == .fetch)
-    _ = schedule.fetchStarted(now: 21)
+    _ = schedule.fetchStarted()
     #expect(schedule.unknownKeySeen(1, now: 22) == .wait)
     #expect(schedule.unknownKeySeen(2, now: 23) == .wait, "one fetch at a time")
     schedule.fetchSucceeded(maxAge: nil, now: 30)
@@ -84,7 +84,7 @@ struct KeySetScheduleTests {
   @Test func whenFetchingFailsNobodyKnows() {
     var schedule = fetched()
     #expect(schedule.unknownKeySeen(1, now: 20) == .fetch)
-    _ = schedule.fetchStarted(now: 20)
+    _ = schedule.fetchStarted()
     schedule.fetchFailed(now: 30)
     #expect(schedule.unknownKeySeen(1, now: 31) == .unavailable)
     #expect(schedule.unknownKeySeen(1, now: 30 + Rules.pauseMinimum) == .fetch)
@@ -97,7 +97,7 @@ struct KeySetScheduleTests {
       let now = 20 + Int64(id)
       if schedule.unknownKeySeen(id, now: now) == .fetch {
         fetches += 1
-        _ = schedule.fetchStarted(now: now)
+        _ = schedule.fetchStarted()
         schedule.fetchSucceeded(maxAge: nil, now: now)
       }
     }
@@ -110,7 +110,7 @@ struct KeySetScheduleTests {
   @Test func anUnknownIdIsLookedForAgainAfterAWhile() {
     var schedule = fetched()
     _ = schedule.unknownKeySeen(1, now: 20)
-    _ = schedule.fetchStarted(now: 21)
+    _ = schedule.fetchStarted()
     schedule.fetchSucceeded(maxAge: nil, now: 30)
     #expect(schedule.unknownKeySeen(1, now: 40) == .unknown)
     #expect(schedule.unknownKeySeen(1, now: 39 + Rules.unknownLife) == .unknown)

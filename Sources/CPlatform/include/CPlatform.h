@@ -144,10 +144,13 @@ int platform_make_temporary_directory(char *path);
 struct platform_file {
   int64_t bytes;
   int64_t modifiedNanoseconds;
+  /// When content or attributes last changed: nobody can set it.
+  int64_t changedNanoseconds;
   uint64_t device;
   uint64_t inode;
   /// Permission bits.
   uint32_t mode;
+  uint32_t owner;
   /// 'f' file, 'd' directory, 's' socket, 'o' other.
   uint32_t kind;
 };
