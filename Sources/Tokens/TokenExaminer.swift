@@ -86,6 +86,7 @@ struct TokenExaminer: ~Copyable {
     switch signingKey(token, parts, algorithm, realm, accepting, nowSeconds) {
     case .found(let index): keyIndex = index
     case .denied(let reason): return .denied(reason)
+    case .undecided(let lack): return .undecided(lack)
     }
     hasFoundKey = true
     guard claims.read(token.slice(parts.payload)) else { return .denied(.malformed) }
@@ -148,6 +149,7 @@ struct TokenExaminer: ~Copyable {
     switch findKey(token, parts, algorithm, realm, refreshFirst: false, nowSeconds) {
     case .found: return nil
     case .denied(let reason): return reason
+    case .undecided: return .unknownKey
     }
   }
 
@@ -156,6 +158,7 @@ struct TokenExaminer: ~Copyable {
   private enum KeySearch {
     case found(Int)
     case denied(DenialReason)
+    case undecided(Undecided)
   }
 
   /// The key that made the signature: remembered, or found by trying.
@@ -201,12 +204,16 @@ struct TokenExaminer: ~Copyable {
     _ token: Span<UInt8>, _ parts: CompactToken, _ algorithm: TokenAlgorithm, _ realm: Realm,
     refreshFirst: Bool, _ nowSeconds: Int64
   ) -> KeySearch {
-    guard realm.algorithmMask & algorithm.mask != 0 else { return .denied(.unsupportedAlgorithm) }
+    guard realm.possibleAlgorithms & algorithm.mask != 0 else {
+      return .denied(.unsupportedAlgorithm)
+    }
     signature.clear()
     guard Base64URL.decode(token.slice(from: parts.signatureStart), into: &signature) else {
       return .denied(.malformed)
     }
-    if algorithm.isAsymmetric { signatureCounts.verified &+= 1 }
+    if algorithm.isAsymmetric, realm.algorithmMask & algorithm.mask != 0 {
+      signatureCounts.verified &+= 1
+    }
     let message = token.slice(parts.signingInput)
     let isSelective = realm.hasKeyIdentifiers && header.hasKeyIdentifier
     let keyCount = realm.keys.count
@@ -226,8 +233,27 @@ struct TokenExaminer: ~Copyable {
       }
       if key.verifies(signature.readable, over: message) { return .found(index) }
     }
-    return .denied(wasTried ? .badSignature : .unknownKey)
+    return notFound(wasTried ? .badSignature : .unknownKey, algorithm, realm)
   }
+
+  /// No key of the realm made the signature. That is final, unless a fetched set may bring the key: one
+  /// that is not known, or any when the token names a key that no source has. A name that is there,
+  /// and no name at all, are no reason to look again.
+  private func notFound(
+    _ reason: DenialReason, _ algorithm: TokenAlgorithm, _ realm: Realm
+  ) -> KeySearch {
+    if realm.remoteKeys.pending & algorithm.mask != 0 { return .undecided(.keyMissing) }
+    if realm.remoteKeys.algorithms & algorithm.mask != 0, header.hasKeyIdentifier,
+      !realm.keys.contains(where: { header.spells($0) })
+    {
+      return .undecided(.keyMissing)
+    }
+    let isUnsupported = realm.algorithmMask & algorithm.mask == 0
+    return .denied(isUnsupported ? .unsupportedAlgorithm : reason)
+  }
+
+  /// Keyed hash of the last token's `kid`, 0 for a token without one.
+  func hashKeyIdentifier(_ key: SipKey) -> UInt64 { header.hashKeyIdentifier(key) }
 
   // MARK: The last accepted token
 

@@ -55,6 +55,18 @@ struct TokenHeader: ~Copyable {
       ? key.isNamed(rememberedIdentifier.bytes.readable) : key.isNamed(identifier.bytes.readable)
   }
 
+  /// True when the `kid` of the header that was judged last is a name of `key`.
+  func spells(_ key: VerificationKey) -> Bool {
+    isLastRemembered
+      ? key.spells(rememberedIdentifier.bytes.readable) : key.spells(identifier.bytes.readable)
+  }
+
+  /// Keyed hash of the `kid` of the header that was judged last; 0 without one, and never with one.
+  func hashKeyIdentifier(_ key: SipKey) -> UInt64 {
+    guard hasKeyIdentifier else { return 0 }
+    return isLastRemembered ? rememberedIdentifier.hash(key) : identifier.hash(key)
+  }
+
   /// Remembers the segment of a token that was accepted; one that doesn't fit isn't.
   mutating func remember(_ segment: Span<UInt8>, _ algorithm: TokenAlgorithm) {
     if isLastRemembered { return }
@@ -112,5 +124,11 @@ struct KeyIdentifier: ~Copyable {
   mutating func clear() {
     bytes.clear()
     isPresent = false
+  }
+
+  func hash(_ key: SipKey) -> UInt64 {
+    var hash = SipHash128(key)
+    hash.combine(bytes.readable)
+    return Swift.max(hash.finish().low, 1)
   }
 }

@@ -63,11 +63,14 @@ final class VerificationKey: Sendable {
   }
 
   /// True when a token's `kid` may mean this key.
-  func isNamed(_ identifier: Span<UInt8>) -> Bool {
+  func isNamed(_ identifier: Span<UInt8>) -> Bool { spells(identifier) || isUnnamed }
+
+  /// True when it is one of the key's own names.
+  func spells(_ identifier: Span<UInt8>) -> Bool {
     for index in identifiers.indices where Self.areEqual(identifier, identifiers[index]) {
       return true
     }
-    return isUnnamed
+    return false
   }
 
   private static func areEqual(_ one: Span<UInt8>, _ two: [UInt8]) -> Bool { one.equals(two.span) }
