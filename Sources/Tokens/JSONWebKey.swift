@@ -97,12 +97,35 @@ struct JSONWebKey {
     var element = listed + 1
     let end = document.next(listed)
     while element < end {
-      for operation in operations where document.string(element, in: text, equals: operation) {
-        return
-      }
+      // Some keys have the whole list in one string, `["sign, verify"]` (Wycheproof's vector 349).
+      let words = (document.text(element, in: text) ?? "").split { $0 == "," || $0 == " " }
+      for operation in operations where words.contains(where: { $0 == "\(operation)" }) { return }
       element = document.next(element)
     }
     throw JSONWebKeyFault("is not for \(purpose) (key_ops)")
+  }
+
+  /// What a key for signatures is called, whether it can be used or not; nil where it has no name
+  /// or is for something else.
+  func signatureName(_ text: Span<UInt8>) -> SignatureName? {
+    guard document.kind(row) == .object, let identifier = string("kid", text),
+      (try? checkUse(text, use: "sig", operations: ["verify", "sign"])) != nil
+    else { return nil }
+    return SignatureName(
+      identifier: identifier, type: string("kty", text), algorithm: string("alg", text))
+  }
+
+  /// A name, and what tells keys of one name apart (RFC 7517 §4.5).
+  struct SignatureName {
+    let identifier: String
+    let type: String?
+    let algorithm: String?
+
+    /// True when a token that says this name may mean the other key.
+    func meansAlso(_ other: SignatureName) -> Bool {
+      identifier == other.identifier && type == other.type
+        && (algorithm == nil || other.algorithm == nil || algorithm == other.algorithm)
+    }
   }
 
   func identifier(_ text: Span<UInt8>) throws(JSONWebKeyFault) -> [UInt8]? {

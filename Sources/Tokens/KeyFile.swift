@@ -107,6 +107,8 @@ public struct KeyFile: Sendable {
     guard document.kind(set) == .array else { throw KeyFileFault("has keys that are no array") }
     var found: [TokenKey] = []
     var skipped: [String] = []
+    var names: [JSONWebKey.SignatureName] = []
+    var unusableNames: [JSONWebKey.SignatureName] = []
     var families: Set<JSONWebKey.Family> = []
     var hasPrivate = false
     var row = set + 1
@@ -121,8 +123,10 @@ public struct KeyFile: Sendable {
       hasPrivate = hasPrivate || Self.isPrivate(document, row, text)
       do throws(JSONWebKeyFault) {
         found.append(try reader.read(text))
+        if let name = reader.signatureName(text) { names.append(name) }
       } catch {
         skipped.append("key \(count) (\(reader.label(text))) \(error.message)")
+        if let name = reader.signatureName(text) { unusableNames.append(name) }
       }
       row = document.next(row)
     }
@@ -132,6 +136,10 @@ public struct KeyFile: Sendable {
         hint: "a set that others may read must hold no secret; use two files")
     }
     try Self.checkNames(found)
+    // A key that can't be used takes its name all the same: it might be the one that is meant.
+    for name in names where unusableNames.contains(where: name.meansAlso) {
+      throw Self.sharedName(name.identifier)
+    }
     guard !found.isEmpty else {
       throw KeyFileFault(
         skipped.first.map { "holds no key for signatures: \($0)" } ?? "holds an empty set")
@@ -155,11 +163,14 @@ public struct KeyFile: Sendable {
           key.algorithm != nil && other.algorithm != nil
           && key.algorithm != other.algorithm
         if !common.isEmpty, !areApart, !key.material.equals(other.material) {
-          let name = JSONText.quoted(String(lossy: identifier.span))
-          throw KeyFileFault(
-            "names two keys \(name)", hint: "each key needs a kid of its own")
+          throw sharedName(String(lossy: identifier.span))
         }
       }
     }
+  }
+
+  private static func sharedName(_ name: String) -> KeyFileFault {
+    KeyFileFault(
+      "names two keys \(JSONText.quoted(name))", hint: "each key needs a kid of its own")
   }
 }

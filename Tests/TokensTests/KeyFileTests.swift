@@ -68,6 +68,7 @@ import Tokens
     ("EC", ec("")),
     ("use sig", ec(",\"use\":\"sig\"")),
     ("key_ops verify", ec(",\"key_ops\":[\"verify\"]")),
+    ("key_ops in one string", ec(",\"key_ops\":[\"sign, verify\"]")),
     ("key_ops sign and verify", ec(",\"key_ops\":[\"sign\",\"verify\"]")),
     ("members of no concern", ec(",\"x5c\":[\"AAAA\"],\"x5t\":\"a\",\"ext\":true,\"iat\":1e3")),
     ("kid with escapes", ec(",\"kid\":\"\\u0061\\n\"")),
@@ -98,6 +99,10 @@ import Tokens
     ("use in upper case", ec(",\"use\":\"SIG\""), "is not for signatures (use)"),
     ("use is an array", ec(",\"use\":[\"sig\"]"), "is not for signatures (use)"),
     ("key_ops encrypt", ec(",\"key_ops\":[\"encrypt\"]"), "is not for signatures (key_ops)"),
+    (
+      "key_ops of a longer word", ec(",\"key_ops\":[\"verifyKey\"]"),
+      "is not for signatures (key_ops)"
+    ),
     ("key_ops empty", ec(",\"key_ops\":[]"), "is not for signatures (key_ops)"),
     ("key_ops a word", ec(",\"key_ops\":\"verify\""), "has key_ops that are no array"),
     ("kid is a number", ec(",\"kid\":7"), "has a kid that is no string"),
@@ -223,6 +228,15 @@ import Tokens
       ]),
       "names two keys \"a\""
     ),
+    // Wycheproof's test 4: the other key's last letter has bits to spare.
+    (
+      "a secret that can't be read, of one name",
+      KeyForge.set([
+        KeyForge.jwk(.hs256, kid: "a"),
+        oct(String(repeating: "AAAA", count: 10) + "AAB", ",\"alg\":\"HS256\",\"kid\":\"a\""),
+      ]),
+      "names two keys \"a\""
+    ),
     ("private key for PSS only", TestKeys.rsaPSSOnly, KeyFault.unsupportedType.message),
     ("two PEM keys", TestKeys.p256SPKI + "\n" + TestKeys.ed25519SPKI, KeyFault.severalKeys.message),
     ("encrypted", TestKeys.encrypted, KeyFault.encrypted.message),
@@ -239,6 +253,11 @@ import Tokens
     #expect(try KeyForge.read(KeyForge.set(kinds)).keys.count == 3)
     let algorithms = [KeyForge.jwk(.rs256, kid: "a"), KeyForge.jwk(.ps256, kid: "a")]
     #expect(try KeyForge.read(KeyForge.set(algorithms)).keys.count == 2)
+    // So may one for encryption, and one of a kind that we don't know.
+    let others = [
+      Self.es256, Self.ec(",\"use\":\"enc\",\"kid\":\"a\""), "{\"kty\":\"AKP\",\"kid\":\"a\"}",
+    ]
+    #expect(try KeyForge.read(KeyForge.set(others)).keys.count == 1)
   }
 
   @Test func takesALargestSet() throws {
