@@ -68,8 +68,8 @@ let package = Package(
     room(
       "Admin",
       [
-        "Proxy", "Policy", "Tokens", "Transport", "HTTPWire", "EventLoop", "JSON", "Crypto",
-        "Bytes",
+        "Proxy", "Policy", "Fetch", "Tokens", "Transport", "HTTPWire", "EventLoop", "JSON",
+        "Crypto", "Bytes",
       ]),
     room(
       "Assembly",
@@ -109,8 +109,8 @@ let package = Package(
     tests("Proxy", ["Bytes", "HTTPWire", "Policy", "EventLoop", "Transport"]),
     tests(
       "Admin",
-      ["Proxy", "Policy", "Tokens", "Crypto", "EventLoop", "Bytes"]),
-    tests("Assembly", ["Bytes", "Config", "Policy", "Proxy"]),
+      ["TLSPeers", "Proxy", "Policy", "Fetch", "Tokens", "Crypto", "EventLoop", "Bytes"]),
+    tests("Assembly", ["Admin", "Bytes", "Config", "Policy", "Proxy"]),
     tests("Gateway", ["Assembly", "Config", "JSON"]),
   ]
 )

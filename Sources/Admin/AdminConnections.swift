@@ -14,6 +14,12 @@ enum ControlToken {
   static let mailbox: UInt64 = 1 << 56
   /// The admin address's listener.
   static let listener: UInt64 = 2 << 56
+  /// The mailbox of the keeper of changing keys.
+  static let keySets: UInt64 = 4 << 56
+  /// The connection of a key set's fetch, with attempt and index below.
+  static let fetch: UInt64 = 5 << 56
+  /// Which of these a token is.
+  static let kindMask: UInt64 = 0xff << 56
   /// A connection of the admin server, with generation and slot below.
   static let connection: UInt64 = 3 << 56
 }

@@ -89,7 +89,8 @@ extension ControlLoop {
     var sum = Counters()
     for worker in workers { sum.add(worker.counters) }
     let report = StatusReport(
-      parts: parts, isDraining: isDraining, uptimeSeconds: (now - startedAt) / 1_000_000_000,
+      parts: parts, realms: liveKeys.realms.realms, keySets: liveKeys.reports,
+      isDraining: isDraining, uptimeSeconds: (now - startedAt) / 1_000_000_000,
       nowSeconds: clock.realtimeMilliseconds() / 1000,
       workersAnswered: workers.count - missing, counters: sum,
       blocklistEntries: keeper.entryCount, isStoreFailing: keeper.isStoreFailing)

@@ -26,7 +26,10 @@ public final class ControlLoop {
   let clock: ControlClock
   private let poller: Poller
   let keeper: RevocationKeeper
-  let planner: RevocationPlanner
+  let liveKeys: LiveKeys
+  /// The version of the realms that the workers were told of, or are owed.
+  var realmsVersion: UInt64
+  var planner: RevocationPlanner
   let server: AdminServer?
   var workers: [WorkerState]
   private var messages: [ControlMessage] = []
@@ -42,17 +45,16 @@ public final class ControlLoop {
 
   /// Makes the loop on the calling thread. `workers` are the workers' inboxes and `boundAddresses`
   /// the listeners' addresses as bound, both by index; `admin` is the admin address, opened for one
-  /// loop; tokens that are to be revoked are verified with the keys of `realms`; `limits` is
-  /// asked for its alarm and `connections` for its bound.
+  /// loop; `keys` are the sources of the snapshot's realms' keys; `limits` is asked for its alarm and `connections` for its bound.
   public convenience init(
-    snapshot: Snapshot, realms: [Realm], mailbox: Mailbox<ControlMessage>,
+    snapshot: Snapshot, keys: RestoredKeys, mailbox: Mailbox<ControlMessage>,
     workers: [Mailbox<WorkerMessage>], keeper: RevocationKeeper, admin: ListenerGroup?,
     boundAddresses: [String], version: String? = nil, limits: LimitTable? = nil,
     connections: ConnectionBudget? = nil
   ) throws(SystemError) {
     try self.init(
       ControlParts(
-        snapshot: snapshot, realms: realms, mailbox: mailbox, workers: workers, keeper: keeper,
+        snapshot: snapshot, keys: keys, mailbox: mailbox, workers: workers, keeper: keeper,
         admin: admin, boundAddresses: boundAddresses, version: version, limits: limits,
         connections: connections),
       clock: ControlClock())
@@ -63,13 +65,18 @@ public final class ControlLoop {
     self.clock = clock
     let settings = parts.snapshot.settings
     keeper = parts.keeper
-    planner = RevocationPlanner(realms: parts.realms, covered: settings.blocklist.realmIndices)
+    planner = RevocationPlanner(
+      realms: parts.snapshot.policy.realms.realms, covered: settings.blocklist.realmIndices)
     workers = parts.workers.map { WorkerState(mailbox: $0) }
     now = clock.monotonicNanoseconds()
     startedAt = now
     purgeAt = now + ControlLoop.purgeNanoseconds
     poller = try Poller()
     try poller.add(parts.mailbox, token: ControlToken.mailbox)
+    realmsVersion = parts.snapshot.policy.realms.version
+    liveKeys = try LiveKeys(
+      parts.keys, policy: parts.snapshot.policy, poller: poller, now: now,
+      nowSeconds: clock.realtimeMilliseconds() / 1000, tell: parts.tell)
     if let group = parts.admin {
       let gate = AdminGate(
         isLocal: group.address.family == .unix, token: settings.admin?.token)
@@ -92,16 +99,21 @@ public final class ControlLoop {
     now = clock.monotonicNanoseconds()
     epochSeconds = clock.realtimeMilliseconds() / 1000
     server?.wake(now: now, epochSeconds: epochSeconds)
+    liveKeys.wake(now: now, nowSeconds: epochSeconds)
     for index in 0..<count {
       let event = poller.event(at: index)
-      switch event.token {
+      switch event.token & ControlToken.kindMask {
       case ControlToken.mailbox: handleMessages()
       case ControlToken.listener: server?.accept()
+      case ControlToken.keySets: liveKeys.handleMessages()
+      case ControlToken.fetch: liveKeys.handle(event)
       default: server?.handle(event)
       }
     }
     server?.passDeadlines()
     passDeadlines()
+    liveKeys.passDeadlines()
+    takeRealms()
     if let server {
       for call in server.takeCalls() { perform(call) }
     }
@@ -109,6 +121,8 @@ public final class ControlLoop {
     // far as the order of the mailbox goes.
     tellToSweep()
     answerOutcomes()
+    tellOfRealms()
+    answerKeyNeeds()
     tellToDrain()
   }
 
@@ -116,10 +130,10 @@ public final class ControlLoop {
 
   /// How long the next wake-up may be away; never for ever, because of the purge.
   var waitMilliseconds: Int {
-    var next = min(purgeAt, server?.nextDeadline ?? .max)
+    var next = min(purgeAt, server?.nextDeadline ?? .max, liveKeys.nextDeadline)
     for request in pending { next = min(next, request.deadline) }
     if let drainDeadline, drainDeadline > now { next = min(next, drainDeadline) }
-    if workers.contains(where: { $0.owesDrain || $0.owesSweep }) {
+    if workers.contains(where: { $0.owesDrain || $0.owesSweep || $0.owesRealms }) {
       next = min(next, now + ControlLoop.retryNanoseconds)
     }
     return next <= now ? 0 : Int((next - now) / 1_000_000) + 1
@@ -151,11 +165,8 @@ public final class ControlLoop {
       case .revoke(let entries, let ticket):
         keeper.revoke(entries, for: .worker(ticket), nowSeconds: epochSeconds)
         revocationsChanged()
-      case .keyNeeded(_, _, let ticket):
-        // No realm of this configuration has keys from elsewhere.
-        workers[ticket.worker].mailbox.send(
-          .keySetAnswered(
-            ticket: ticket, isAvailable: false, realms: parts.snapshot.policy.realms))
+      case .keyNeeded(let realms, let keyName, let ticket):
+        liveKeys.keyNeeded(realms: realms, keyName: keyName, ticket: ticket)
       case .journalWritten(let batch, let succeeded):
         keeper.journalWritten(batch: batch, succeeded: succeeded)
       case .counters(let worker, let serial, let counters):
@@ -165,6 +176,7 @@ public final class ControlLoop {
         workers[worker].hasEnded = true
         workers[worker].owesDrain = false
         workers[worker].owesSweep = false
+        workers[worker].owesRealms = false
         collect(from: worker, serial: nil)
       case .stop:
         stop()

@@ -8,7 +8,8 @@ import Tokens
 /// The parts that the control loop works with, given to it at the start.
 struct ControlParts {
   let snapshot: Snapshot
-  let realms: [Realm]
+  /// The realms' keys that change while the gateway runs.
+  let keys: RestoredKeys
   let mailbox: Mailbox<ControlMessage>
   /// The workers' inboxes, by index.
   let workers: [Mailbox<WorkerMessage>]
@@ -21,6 +22,8 @@ struct ControlParts {
   var limits: LimitTable?
   /// The places for client connections; nil in tests that have none.
   var connections: ConnectionBudget?
+  /// Takes lines for the operator.
+  var tell: (String) -> Void = OperatorNotice.tell
 }
 
 /// The two clocks of the loop, replaced in tests.

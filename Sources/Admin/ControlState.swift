@@ -15,6 +15,8 @@ struct WorkerState {
   var owesDrain = false
   /// True while it has to be told that the revocation table has changed.
   var owesSweep = false
+  /// True while it has to be told that keys have changed.
+  var owesRealms = false
 }
 
 /// An admin request that waits for others. Its connection waits with it, so there are never more

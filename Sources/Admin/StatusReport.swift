@@ -61,6 +61,10 @@ extension AdminAnswer {
 /// The facts of `/status`.
 struct StatusReport {
   let parts: ControlParts
+  /// The realms as they stand.
+  let realms: [Realm]
+  /// The sources of keys that change.
+  let keySets: [KeySetReport]
   let isDraining: Bool
   let uptimeSeconds: Int64
   let nowSeconds: Int64
@@ -84,9 +88,10 @@ struct StatusReport {
     object.add("listeners", listeners(settings))
     object.add("upstreams", upstreams(settings))
     object.add("routes", settings.routes.count)
-    object.add("realms", parts.realms.map(\.name))
-    let keys = parts.realms.flatMap(keys)
+    object.add("realms", realms.map(\.name))
+    let keys = realms.flatMap(keys)
     if !keys.isEmpty { object.add("keys", keys) }
+    if !keySets.isEmpty { object.add("key_sets", keySets.map(keySet)) }
     var blocklist = JSONObjectText()
     blocklist.add("entries", blocklistEntries)
     blocklist.add("store", settings.blocklist.journalPath == nil ? "memory" : "journal")
@@ -145,6 +150,26 @@ struct StatusReport {
       }
       return object
     }
+  }
+
+  /// Where changing keys come from, and how that goes.
+  private func keySet(_ report: KeySetReport) -> JSONObjectText {
+    var object = JSONObjectText()
+    object.add("realm", report.realm)
+    object.add("class", report.tokenClass)
+    object.add("kind", report.kind.rawValue)
+    object.add("place", report.place)
+    object.add("keys", report.keyCount)
+    if let age = report.ageSeconds { object.add("age_seconds", age) }
+    if let next = report.nextFetchSeconds { object.add("next_fetch_seconds", next) }
+    if report.kind == .url {
+      object.add("fetches", report.fetchCount)
+      object.add("fetches_failed", report.fetchFailureCount)
+    }
+    if let since = report.failingSince { object.add("failing_since", date(since)) }
+    if let failure = report.failure { object.add("failure", failure) }
+    if !report.skippedKeys.isEmpty { object.add("skipped", report.skippedKeys) }
+    return object
   }
 
   private func date(_ seconds: Int64) -> String {

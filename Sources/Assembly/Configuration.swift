@@ -4,7 +4,9 @@
 // and gives nothing while there is one (a configuration with an error starts nothing and replaces
 // nothing). Reads files through a `ConfigSource`; start-up, reload on Dispatch, and tools.
 
+import Admin
 import Config
+import EventLoop
 import Policy
 import Proxy
 import Tokens
@@ -15,6 +17,8 @@ public struct Configuration: Sendable {
   public let settings: GatewaySettings
   /// Routes, realms, identity, CORS, rates.
   public let policy: PolicyDefinitions
+  /// Keys of the realms that change while the gateway runs.
+  public let liveKeys: LiveKeySources
   /// The routes as people see them; the same order and number as `policy.routes`.
   public let routes: [RouteListing]
 
@@ -33,7 +37,21 @@ public struct Configuration: Sendable {
       "\(diagnostic.file):\(diagnostic.line): \(diagnostic.message)"
     }
     return Configuration(
-      settings: settings, policy: configuration.policy, routes: configuration.routes)
+      settings: settings, policy: configuration.policy, liveKeys: configuration.liveKeys,
+      routes: configuration.routes)
+  }
+
+  /// The same with the keys of the copies that earlier runs left of fetched key sets, and what is to be
+  /// said of copies that are not used. Reads files; fetches nothing.
+  public func restoringKeys() -> (configuration: Configuration, keys: RestoredKeys) {
+    let set = PolicySet(policy, revocations: RevocationTable(entriesMaximum: 1))
+    let keys = RestoredKeys(
+      liveKeys, policy: set, nowSeconds: Clock.realtimeMilliseconds() / 1000)
+    var policy = policy
+    policy.realms = keys.realms
+    let restored = Configuration(
+      settings: settings, policy: policy, liveKeys: liveKeys, routes: routes)
+    return (restored, keys)
   }
 
   /// The admin address of the configuration at a path, without looking at anything else in it; nil

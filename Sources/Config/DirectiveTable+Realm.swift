@@ -49,10 +49,23 @@ extension DirectiveTable {
     DirectiveRule(
       "key FILE", in: [.tokenClass], 1...1, isRepeatable: true,
       "A public key, certificate (PEM) or JWK whose tokens are taken, beside or instead of a secret."
-    ),
+        + " Key files are watched: what changes in one counts a second later."),
     DirectiveRule(
-      "jwks FILE", in: [.tokenClass], 1...1, isRepeatable: true,
-      "A JWK set; a token's `kid` chooses among its keys. Keys for other purposes are skipped."),
+      "jwks FILE|URL [{ }]", in: [.tokenClass], 1...1, isRepeatable: true, opens: .keySet,
+      blockIsOptional: true,
+      "A JWK set; a token's `kid` chooses among its keys. Keys for other purposes are skipped. A set at"
+        + " an `https` URL is fetched, and fetched again ahead of need; until it is there, its tokens are"
+        + " answered 503."),
+    DirectiveRule(
+      "ca FILE", in: [.keySet], 1...1, standard: "the system's",
+      "Certificates (PEM) of the authorities that are believed about the URL's server, and no others;"
+        + " the system's are those of `SSL_CERT_FILE` where it is set."),
+    DirectiveRule(
+      "copy FILE|off", in: [.keySet], 1...1, standard: "state/jwks-….json beside the main file",
+      "Where the set is kept for a start while its server is away; for a day at most."),
+    DirectiveRule(
+      "timeout TIME", in: [.keySet], 1...1, standard: "5s",
+      "The longest time of one fetch, from the name to the last byte."),
     DirectiveRule(
       "algorithms NAME...", in: [.tokenClass], 1...any,
       standard: "HS256 for a secret; what the key says",

@@ -10,6 +10,7 @@ public enum Block: UInt8, Sendable, CaseIterable {
   case admin
   case realm
   case tokenClass
+  case keySet
   case identity
   case blocklist
   case cors
@@ -28,6 +29,7 @@ public enum Block: UInt8, Sendable, CaseIterable {
     case .admin: "admin { }"
     case .realm: "realm { }"
     case .tokenClass: "access { } and refresh { }"
+    case .keySet: "jwks URL { }"
     case .identity: "identity { }"
     case .blocklist: "blocklist { }"
     case .cors: "cors { }"

@@ -17,6 +17,11 @@ final class ControlHarness {
     var realtime: Int64 = TestRealm.now * 1000
   }
 
+  /// Lines for the operator.
+  final class Notices {
+    var lines: [String] = []
+  }
+
   let directory: String
   let address: SocketAddress
   let loop: ControlLoop
@@ -26,9 +31,13 @@ final class ControlHarness {
   let keeper: RevocationKeeper
   let journal: Journal?
   let times = Times()
+  let notices = Notices()
+  /// What was said of copies at the start.
+  private(set) var notes: [String] = []
 
   init(
-    realms: [Realm]? = nil, workers workerCount: Int = 0, entriesMaximum: Int = 1000,
+    realms: [Realm]? = nil, keys: LiveKeySources? = nil, policy: PolicyDefinitions? = nil,
+    workers workerCount: Int = 0, entriesMaximum: Int = 1000,
     overTCP: Bool = false, token: String? = nil, mailboxCapacity: Int = 1000,
     journal makeJournal: (String) throws -> Journal?,
     settings change: (inout GatewaySettings) -> Void = { _ in }
@@ -48,30 +57,44 @@ final class ControlHarness {
     var settings = GatewaySettings()
     settings.admin = AdminSettings(
       address: .address(address), token: token.map { SecretBytes(text: $0) })
-    let realms = try realms ?? [TestRealm.make()]
+    let realms =
+      try realms ?? keys?.definitions.map { try Realm($0) } ?? [TestRealm.make()]
     settings.blocklist.realmIndices = realms.map(\.index)
     change(&settings)
+    var policy = policy ?? PolicyDefinitions()
+    policy.realms = realms
+    var restored = RestoredKeys(realms: realms)
+    if let keys {
+      restored = RestoredKeys(
+        keys, policy: PolicySet(policy, revocations: table), nowSeconds: TestRealm.now)
+      policy.realms = restored.realms
+      notes = restored.notes
+    }
     let times = self.times
+    let notices = self.notices
     loop = try ControlLoop(
       ControlParts(
         snapshot: Snapshot(
-          policy: PolicySet(PolicyDefinitions(), revocations: table), settings: settings,
+          policy: PolicySet(policy, revocations: table), settings: settings,
           servers: settings.upstreams.map { _ in [] }),
-        realms: realms, mailbox: control, workers: workers,
-        keeper: keeper, admin: group, boundAddresses: ["127.0.0.1:8080"], version: "1.2.3"),
+        keys: restored, mailbox: control, workers: workers,
+        keeper: keeper, admin: group, boundAddresses: ["127.0.0.1:8080"], version: "1.2.3",
+        tell: { notices.lines.append($0) }),
       clock: ControlClock(
         monotonicNanoseconds: { times.monotonic }, realtimeMilliseconds: { times.realtime }))
   }
 
   /// Without a journal.
   convenience init(
-    realms: [Realm]? = nil, workers: Int = 0, entriesMaximum: Int = 1000, overTCP: Bool = false,
+    realms: [Realm]? = nil, keys: LiveKeySources? = nil, policy: PolicyDefinitions? = nil,
+    workers: Int = 0, entriesMaximum: Int = 1000, overTCP: Bool = false,
     token: String? = nil, mailboxCapacity: Int = 1000,
     settings change: (inout GatewaySettings) -> Void = { _ in }
   ) throws {
     try self.init(
-      realms: realms, workers: workers, entriesMaximum: entriesMaximum, overTCP: overTCP,
-      token: token, mailboxCapacity: mailboxCapacity, journal: { _ in nil }, settings: change)
+      realms: realms, keys: keys, policy: policy, workers: workers,
+      entriesMaximum: entriesMaximum, overTCP: overTCP, token: token,
+      mailboxCapacity: mailboxCapacity, journal: { _ in nil }, settings: change)
   }
 
   deinit {

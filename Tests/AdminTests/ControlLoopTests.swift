@@ -308,7 +308,7 @@ private let status = "GET /status HTTP/1.1\r\nHost: a\r\n\r\n"
       snapshot: Snapshot(
         policy: PolicySet(PolicyDefinitions(), revocations: table), settings: GatewaySettings(),
         servers: []),
-      realms: [], mailbox: control, workers: workers,
+      keys: RestoredKeys(realms: []), mailbox: control, workers: workers,
       keeper: RevocationKeeper(table: table, journal: journal), admin: nil, boundAddresses: [])
     let threads = try workers.indices.map { index in
       let mailbox = workers[index]

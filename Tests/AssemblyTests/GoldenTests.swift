@@ -7,6 +7,7 @@ import Policy
 import Proxy
 import Testing
 
+import Admin
 @testable import Assembly
 
 /// One golden file; `== NAME` begins a file, `== environment` the variables.
@@ -87,6 +88,11 @@ func dump(_ configuration: Configuration) -> String {
   out += "blocklist journal=\(blocklist.journalPath ?? "-") sync=\(blocklist.journalSync)"
   out += " import=\(blocklist.importPaths) realms=\(blocklist.realmIndices)\n"
   out += "realms \(settings.realmNames)\n"
+  for source in configuration.liveKeys.sources {
+    guard case .url(let set) = source.origin else { continue }
+    out += "jwks realm=\(source.realm) \(source.place) \(set.shown)"
+    out += " copy=\(set.copyPath ?? "-") timeout=\(set.timeoutMilliseconds)\n"
+  }
   for header in configuration.policy.identityHeaders {
     switch header.source {
     case .claim(let path): out += "identity \(header.name) = \(path.text)\n"

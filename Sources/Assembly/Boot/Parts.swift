@@ -23,13 +23,14 @@ struct Parts {
   private let connections: ConnectionBudget
   private let idleUpstreamMaximum: Int
   private let journal: Journal?
-  private let realms: [Realm]
+  private let keys: RestoredKeys
 
   /// Acquires everything; `descriptorLimit` is how many files the process may have open.
-  init(_ configuration: Configuration, descriptorLimit: Int) throws(BootFault) {
+  init(_ given: Configuration, descriptorLimit: Int) throws(BootFault) {
+    let (configuration, keys) = given.restoringKeys()
+    self.keys = keys
     var settings = configuration.settings
     let workerCount = settings.workerCount > 0 ? settings.workerCount : Processors.count
-    realms = configuration.policy.realms
     let servers = try Parts.resolve(settings.upstreams)
     accessLog = try Parts.openAccessLog(settings.accessLog)
     listeners = try Parts.listen(settings.listeners, workers: workerCount)
@@ -60,9 +61,11 @@ struct Parts {
       maximum: min(wanted, plan.clients),
       perAddressMaximum: settings.limits.connectionsPerAddressMaximum, workers: workers)
     let blocklist = Blocklist(
-      settings: settings.blocklist, realms: realms, table: revocations,
+      settings: settings.blocklist, realms: configuration.policy.realms, table: revocations,
       nowSeconds: Clock.realtimeMilliseconds() / 1000)
+    let notes: [String]
     (journal, notes) = try blocklist.openJournal(control)
+    self.notes = keys.notes + notes
     try blocklist.importFiles()
     snapshot = Snapshot(
       policy: PolicySet(configuration.policy, revocations: revocations), settings: settings,
@@ -79,7 +82,7 @@ struct Parts {
   func makeControlLoop() throws(BootFault) -> ControlLoop {
     do throws(SystemError) {
       return try ControlLoop(
-        snapshot: snapshot, realms: realms, mailbox: control, workers: workers,
+        snapshot: snapshot, keys: keys, mailbox: control, workers: workers,
         keeper: RevocationKeeper(table: revocations, journal: journal), admin: admin,
         boundAddresses: boundAddresses, version: GatewayVersion.text, limits: limits,
         connections: connections)

@@ -1,9 +1,11 @@
-// The keys of `access { }` and `refresh { }`: secrets, secrets that were, and key files.
+// The keys of `access { }` and `refresh { }`: secrets, secrets that were, and key files; fetched sets
+// are in CompileKeySet. What changes while the gateway runs is noted for it in `liveKeys`.
 //
 // Files are read here, once, and judged by Tokens; what is wrong with one is told at its directive,
 // without a byte of it. A secret's line end is dropped and said, because a backend that reads the
 // same file may keep it.
 
+import Admin
 import Bytes
 import Config
 import Crypto
@@ -19,7 +21,8 @@ enum KeyDirectives {
 
 extension Compiler {
   /// Fills in what a class's block says about its keys.
-  func keys(of body: [Directive], into definition: inout ClassDefinition) {
+  func keys(of body: [Directive], _ tokenClass: TokenClass, into definition: inout ClassDefinition)
+  {
     var encoding = SecretEncoding.raw
     if let argument = argument("encoding", of: body) {
       let choices = SecretEncoding.allCases.map { ($0.rawValue, $0) }
@@ -37,7 +40,10 @@ extension Compiler {
       }
     }
     definition.previousSecrets = body.all(named: "previous").compactMap { previous($0, encoding) }
-    definition.keySources = KeyDirectives.files(in: body).compactMap(keyFile).map { .file($0) }
+    for directive in KeyDirectives.files(in: body) {
+      let place = LiveKeySource.Place.tokenClass(tokenClass, index: definition.keySources.count)
+      if let source = keySource(directive, place) { definition.keySources.append(source) }
+    }
     if let directive = body.first(named: "algorithms") {
       definition.algorithms = algorithms(directive)
     }
@@ -87,14 +93,45 @@ extension Compiler {
     return SecretBytes(bytes.span)
   }
 
-  private func keyFile(_ directive: Directive) -> KeyFile? {
+  /// Notes where keys come from that change while the gateway runs.
+  private func watch(
+    _ directive: Directive, _ place: LiveKeySource.Place, _ origin: LiveKeySource.Origin
+  ) {
+    liveKeys.sources.append(
+      LiveKeySource(
+        realm: realmDefinitions.count, place: place, directive: directive.name, origin: origin))
+  }
+
+  /// `key FILE`, `jwks FILE` or `jwks URL`.
+  private func keySource(_ directive: Directive, _ place: LiveKeySource.Place) -> KeySource? {
     guard let argument = directive.arguments.first, argument.isUsable else { return nil }
     if argument.text.holds("://") {
-      return argument.refuse(log, "is a URL, and a file is needed", nil)
+      guard directive.name == "jwks" else {
+        return argument.refuse(
+          log, "is a URL, and a file is needed", "jwks takes the URL of a JWK set")
+      }
+      guard let set = keySet(directive, argument) else { return nil }
+      watch(directive, place, .url(set))
+      return .remote(nil)
     }
-    guard let bytes = contents(argument, atMost: KeyFile.bytesMaximum, "a key file") else {
+    if directive.block != nil {
+      log.error(
+        "the block is for a URL, and this is a file", at: directive.span,
+        hint: "write jwks \(argument.written);")
       return nil
     }
+    guard let bytes = contents(argument, atMost: KeyFile.bytesMaximum, "a key file"),
+      let file = keyFile(directive, argument, bytes)
+    else { return nil }
+    if let path = path(argument) {
+      watch(directive, place, .file(path: path, digest: KeyDigest.of(bytes)))
+    }
+    return .file(file)
+  }
+
+  private func keyFile(
+    _ directive: Directive, _ argument: Argument, _ bytes: [UInt8]
+  ) -> KeyFile? {
     do throws(KeyFileFault) {
       let file = try KeyFile(bytes.span, for: .verifying)
       if directive.name == "key", file.keys.count > 1 {
@@ -112,19 +149,24 @@ extension Compiler {
     }
   }
 
-  /// `decrypt FILE` of a realm.
-  func decryptionKey(_ directive: Directive) -> DecryptionKey? {
+  /// `decrypt FILE` of a realm, the `index`th.
+  func decryptionKey(_ directive: Directive, _ index: Int) -> DecryptionKey? {
     guard let argument = directive.arguments.first,
       let bytes = contents(argument, atMost: KeyFile.bytesMaximum, "a key file")
     else { return nil }
     do throws(KeyFileFault) {
-      return try DecryptionKey(bytes.span)
+      let key = try DecryptionKey(bytes.span)
+      if let path = path(argument) {
+        watch(
+          directive, .decryption(index: index), .file(path: path, digest: KeyDigest.of(bytes)))
+      }
+      return key
     } catch {
       return argument.refuse(log, error.message, error.hint)
     }
   }
 
-  private func contents(_ argument: Argument, atMost count: Int, _ what: String) -> [UInt8]? {
+  func contents(_ argument: Argument, atMost count: Int, _ what: String) -> [UInt8]? {
     guard let path = path(argument) else { return nil }
     switch source.readFile(path, count) {
     case .bytes(let read): return read

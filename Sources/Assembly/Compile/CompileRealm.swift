@@ -73,10 +73,13 @@ extension Compiler {
         definition.admitsWeakSecrets = true
       }
     }
-    definition.decryptionKeys = body.all(named: "decrypt").compactMap(decryptionKey)
+    definition.decryptionKeys = body.all(named: "decrypt").enumerated()
+      .compactMap { decryptionKey($0.element, $0.offset) }
     // A realm without an access block lacks its secret, which Tokens says.
-    if let access = body.first(named: "access") { definition.access = tokenClass(access) }
-    if let refresh = body.first(named: "refresh") { definition.refresh = tokenClass(refresh) }
+    if let access = body.first(named: "access") { definition.access = tokenClass(access, .access) }
+    if let refresh = body.first(named: "refresh") {
+      definition.refresh = tokenClass(refresh, .refresh)
+    }
     // An unset variable or a bad value is told already: judging what is left would repeat it.
     let isWhole = log.errorCount == errorsBefore && !hasBrokenArgument(body)
     realmDefinitions.append(definition)
@@ -107,10 +110,10 @@ extension Compiler {
     settings.realmNames = realmDefinitions.map(\.name)
   }
 
-  private func tokenClass(_ directive: Directive) -> ClassDefinition {
+  private func tokenClass(_ directive: Directive, _ tokenClass: TokenClass) -> ClassDefinition {
     var definition = ClassDefinition()
     let body = directive.body
-    keys(of: body, into: &definition)
+    keys(of: body, tokenClass, into: &definition)
     if let argument = argument("lifetime", of: body),
       let value = argument.duration(log, in: 1000...ConfigValue.durationMaximum)
     {

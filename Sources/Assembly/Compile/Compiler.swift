@@ -5,8 +5,11 @@
 // report, so that one run tells all. Names are resolved at the end of each part's turn: realms before
 // routes, upstreams before routes, wherever they stand in the file. One thread, used once.
 
+import Admin
 import Config
+import Crypto
 import EventLoop
+import Fetch
 import Policy
 import Proxy
 import Tokens
@@ -32,6 +35,11 @@ final class Compiler {
   var realmDefinitions: [RealmDefinition] = []
   /// Their directives, nil for those whose mistakes were told already.
   var pendingRealms: [Directive?] = []
+  /// Keys of the realms that change while the gateway runs.
+  var liveKeys = LiveKeySources()
+  /// Key sets that are fetched, each URL once.
+  var keySets: [FetchURL: NamedKeySet] = [:]
+  var systemTLSContext: TLSContext?
   var upstreamTraits: [UpstreamTraits] = []
   /// Style of answers where nothing nearer says one.
   var topErrors: ErrorStyle?
@@ -73,7 +81,9 @@ final class Compiler {
         hint: "add group /api { upstream NAME; route / { auth required; } }")
     }
     judgePolicy(directives)
-    return Configuration(settings: settings, policy: policy, routes: listings)
+    liveKeys.definitions = realmDefinitions
+    return Configuration(
+      settings: settings, policy: policy, liveKeys: liveKeys, routes: listings)
   }
 
   // MARK: Shared
