@@ -96,6 +96,8 @@ public struct RouteListing: Sendable {
   public let target: String
   /// True when the route has an answer of its own and no upstream.
   public let answersItself: Bool
+  /// True with `mode observe`.
+  public let isObserved: Bool
   /// True when a 2xx answer revokes the presented tokens.
   public let revokesOnSuccess: Bool
   /// Name of the style of its error answers.

@@ -59,6 +59,10 @@ extension DirectiveTable {
       "on_success revoke", in: shared, 1...1,
       "When the backend answers 2xx, the presented tokens are revoked (logout)."),
     DirectiveRule(
+      "mode observe|enforce", in: shared, 1...1, standard: "enforce",
+      "`observe` refuses nothing for a token, a limit or an origin: what would be refused is logged"
+        + " and counted, and goes on. `enforce` takes it back."),
+    DirectiveRule(
       "method_fallthrough on|off", in: shared, 1...1, standard: "off",
       "Allows other methods of this path to reach a shorter route with weaker protection."),
     DirectiveRule(

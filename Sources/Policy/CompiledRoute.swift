@@ -29,6 +29,8 @@ struct CompiledRoute: Sendable {
   let addresses: Int32
   /// Index into `PolicySet.answers`, -1 where a backend answers.
   let answer: Int32
+  /// True where nothing is refused for its token, its origin or a limit (DESIGN §5.9).
+  let isObserved: Bool
   /// The route's part of `PolicySet.routeLimits`.
   let firstLimit: Int32
   let limitCount: Int32

@@ -21,6 +21,7 @@ extension Gatekeeper {
     if head.upgrade == .webSocket {
       request.credentials.searchSubprotocols(head, bytes, judges: route.auth != .refresh)
     }
+    if request.isObserved { request.credentials.dropNothing() }
     let credential = request.credentials.primary
     switch credential.state {
     case .ambiguous: return deny(request, .denied(.ambiguousCredentials))

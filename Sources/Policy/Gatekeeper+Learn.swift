@@ -102,12 +102,16 @@ extension Gatekeeper {
   ) -> PolicyAction {
     precondition(request.phase == .awaitingPermit, "an answer that nobody asked for")
     switch answer {
-    case .granted: return authenticate(request, head, bytes, now, set)
+    case .granted: break
     case .refused(let seconds):
-      request.retryAfter = max(1, seconds)
-      return deny(request, .limited)
-    case .unavailable: return deny(request, .unavailable)
+      if !goesOn(request, without: .limited) {
+        request.retryAfter = max(1, seconds)
+        return refuse(request, .limited)
+      }
+    case .unavailable:
+      if !goesOn(request, without: .unavailable) { return refuse(request, .unavailable) }
     }
+    return authenticate(request, head, bytes, now, set)
   }
 
   /// Goes on after `needKey`; `isAvailable` is false when the key set could not be had.

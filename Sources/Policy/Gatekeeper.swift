@@ -18,6 +18,7 @@ public final class Gatekeeper {
   let bodyReader = BodyFieldReader()
   let revocations: RevocationTable.Reader
   let limits: LimitTable
+  let counts = DecisionCounts()
   private var realmSet: RealmSet
   /// The realms with the keys that they have now: what every decision goes by.
   private(set) var realms: [Realm]
@@ -44,6 +45,9 @@ public final class Gatekeeper {
 
   /// How often signatures of key pairs were computed and how often remembered.
   public var signatureCounts: SignatureCounts { verifier.signatureCounts }
+
+  /// What was decided so far. Copies tables: for reports.
+  public var decisions: DecisionReport { counts.report }
 
   // MARK: Events
 
@@ -80,21 +84,27 @@ public final class Gatekeeper {
     case .badEscape: return denyUnrouted(request, .badEscape, bytes, set)
     }
     let route = set.routes[request.route]
+    if route.isObserved { observe(request, route) }
     noteCORS(request, route.cors, bytes, set)
     if route.addresses >= 0, !set.addresses[Int(route.addresses)].contains(peer) {
       // A refused preflight says nothing about origins (DESIGN §5.8).
       if request.preflight, request.corsPolicy >= 0 { request.corsMatch = .none }
-      return deny(request, .addressRefused)
+      return refuse(request, .addressRefused)
     }
     if CredentialFinder.isAmbiguousAuthorization(head, bytes, scansValue: route.auth == .none) {
       return deny(request, .denied(.ambiguousCredentials))
     }
     if request.preflight { return preflight(request, asked, head, bytes, set) }
-    if head.wantsUpgrade, route.cors >= 0, head.has(.origin), !request.corsMatch.isAllowed {
-      return deny(request, .originRefused)
+    if head.wantsUpgrade, route.cors >= 0, head.has(.origin), !request.corsMatch.isAllowed,
+      !goesOn(request, without: .originRefused)
+    {
+      return refuse(request, .originRefused)
     }
-    if route.limitCount > 0, !takePermits(request, route, now, set) {
-      return deny(request, .limited)
+    // What is refused for its origin costs no permit, whether it is really refused or not.
+    if route.limitCount > 0, request.would == nil, !takePermits(request, route, now, set),
+      !goesOn(request, without: .limited)
+    {
+      return refuse(request, .limited)
     }
     return authenticate(request, head, bytes, now, set)
   }
@@ -134,7 +144,7 @@ public final class Gatekeeper {
   ) -> PolicyAction {
     noteCORS(request, set.defaultCORS, bytes, set)
     if refusal == .preflightRefused, request.corsPolicy >= 0 { request.corsMatch = .none }
-    return deny(request, refusal)
+    return refuse(request, refusal)
   }
 
   // MARK: CORS
@@ -176,9 +186,14 @@ public final class Gatekeeper {
       isAllowed = policy.allows(headers: bytes.slice(head.field(at: field).value))
       index = head.index(of: .accessControlRequestHeaders, from: field + 1)
     }
+    if request.leavesCORS {
+      if !isAllowed { note(request, .preflightRefused) }
+      request.phase = .decided
+      return .admit
+    }
     guard isAllowed else {
       request.corsMatch = .none
-      return deny(request, .preflightRefused)
+      return refuse(request, .preflightRefused)
     }
     request.phase = .decided
     return .answerPreflight
@@ -202,7 +217,7 @@ public final class Gatekeeper {
             isForFailures: limit.countsFailuresOnly))
       case .refused(let wait):
         if limit.isDryRun {
-          request.dryRunRefused = true
+          note(request, .limited)
           continue
         }
         request.retryAfter = CompiledLimit.retryAfterSeconds(wait)
@@ -217,20 +232,34 @@ public final class Gatekeeper {
 
   // MARK: Ends
 
+  /// Refuses a request for what its token is worth, or lets it go on without a name where the route
+  /// is observed.
   func deny(_ request: RequestPolicy, _ refusal: Refusal) -> PolicyAction {
-    request.phase = .decided
+    counts.denied(refusal, isObserved: request.isObserved)
+    return request.isObserved ? goOn(request, without: refusal) : refuse(request, refusal)
+  }
+
+  /// Refuses a request, whatever its route's mode.
+  func refuse(_ request: RequestPolicy, _ refusal: Refusal) -> PolicyAction {
     request.refusalStorage = refusal
-    // No token's facts or headers outlive a refusal.
+    forgetCaller(request, refusal)
+    return .deny
+  }
+
+  /// No token's facts or headers outlive a refusal.
+  func forgetCaller(_ request: RequestPolicy, _ refusal: Refusal) {
+    request.phase = .decided
     request.facts = nil
     request.identity.clear()
     if !request.permits.isEmpty { settle(request, status: refusal.status) }
-    return .deny
   }
 
   /// The request may pass: to the backend, or to the answer that the route has of its own.
   func admit(_ request: RequestPolicy, _ set: PolicySet) -> PolicyAction {
     request.phase = .decided
-    guard set.routes[request.route].answer >= 0 else { return .admit }
+    let route = set.routes[request.route]
+    if route.auth != .none { counts.admitted(withToken: request.facts != nil) }
+    guard route.answer >= 0 else { return .admit }
     request.answersRoute = true
     return .answerRoute
   }

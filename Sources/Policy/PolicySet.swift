@@ -175,7 +175,8 @@ private struct RouteCompiler {
       places: place, requirements: requirementIndex(route),
       readsBearerOnly: place >= 0 && places[Int(place)].readsBearerOnly,
       readsBody: place >= 0 && places[Int(place)].readsBody, cors: cors,
-      addresses: addressIndex(route), answer: answerIndex(route), firstLimit: firstLimit,
+      addresses: addressIndex(route), answer: answerIndex(route),
+      isObserved: route.isObserved, firstLimit: firstLimit,
       limitCount: Int32(route.limits.count))
   }
 

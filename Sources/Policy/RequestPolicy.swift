@@ -37,7 +37,13 @@ public final class RequestPolicy {
   var answersRoute = false
   var refusalStorage: Refusal?
   var retryAfter = 0
-  var dryRunRefused = false
+  /// The first reason for which the request would be refused if its route were not observed, or the
+  /// limit not in `dry_run`.
+  var would: Refusal?
+  /// The route is observed.
+  var isObserved = false
+  /// A backend speaks about cross-origin access although the route has a policy: it is observed.
+  var leavesCORS = false
 
   /// Index of the CORS policy that speaks, -1 without one.
   var corsPolicy: Int32 = -1
@@ -70,7 +76,11 @@ public final class RequestPolicy {
     answersRoute = false
     refusalStorage = nil
     retryAfter = 0
-    dryRunRefused = false
+    if would != nil { would = nil }
+    if isObserved {
+      isObserved = false
+      leavesCORS = false
+    }
     corsPolicy = -1
     corsMatch = .noPolicy
     origin = .empty
@@ -91,8 +101,13 @@ public final class RequestPolicy {
   public var refusal: Refusal? { refusalStorage }
   /// The closed-list word for log and metrics, nil when the request was not refused.
   public var reasonName: StaticString? { refusalStorage?.name }
-  /// The word of a limit in `dry_run` that would have refused the request.
-  public var wouldRefuse: StaticString? { dryRunRefused ? Refusal.limited.name : nil }
+  /// The word of the first refusal that was left undone, because the route is observed or the limit
+  /// in `dry_run`.
+  public var wouldRefuse: StaticString? { would?.name }
+  /// That refusal itself.
+  public var undone: Refusal? { would }
+  /// True on a route with `mode observe`.
+  public var isOnObservedRoute: Bool { isObserved }
   /// Seconds for `Retry-After`, 0 without.
   public var retryAfterSeconds: Int { retryAfter }
   /// True for a CORS preflight, answered here or passed on (`cors pass`).
@@ -104,6 +119,12 @@ public final class RequestPolicy {
   public func refuse(_ refusal: Refusal) {
     phase = .decided
     refusalStorage = refusal
+  }
+
+  /// Notes that an answer goes on although it would have been ended: the log tells it if it has
+  /// nothing earlier to tell.
+  public func noteUndone(_ refusal: Refusal) {
+    if would == nil { would = refusal }
   }
 
   /// Tells that no answer of the upstream will come (502, 504): permits of `count failures` go back.
@@ -223,14 +244,14 @@ public final class RequestPolicy {
   // MARK: What is answered
 
   /// True when upstream's `Access-Control-*` fields are removed because the gateway speaks.
-  public var replacesCORS: Bool { corsPolicy >= 0 }
+  public var replacesCORS: Bool { corsPolicy >= 0 && !leavesCORS }
 
   /// Appends the CORS fields of the response, complete lines, `Vary: Origin` among them; nothing
   /// where no policy speaks. `bytes` are those of the request's head.
   public func appendCORS(
     set: PolicySet, bytes: Span<UInt8>, to buffer: inout ByteBuffer
   ) {
-    if corsPolicy >= 0 {
+    if replacesCORS {
       set.cors[Int(corsPolicy)].appendAnswer(corsMatch, origin: bytes.slice(origin), to: &buffer)
     } else if route < 0, set.defaultCORS >= 0 {
       // Refused before anything was known about it, a malformed head for one.

@@ -159,6 +159,8 @@ public struct RouteTraffic: Sendable, Equatable {
   public var streamIdleTimeoutMilliseconds: Int?
   /// The route's own grace for tunnels and event streams behind their token; nil for that of `limits`.
   public var tokenGraceMilliseconds: Int?
+  /// The route says `mode observe`.
+  public var isObserved = false
   /// The route as written, for logs and status: `POST /flask/auth/login`.
   public var label: String
 

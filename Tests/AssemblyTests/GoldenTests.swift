@@ -129,6 +129,8 @@ func dump(_ configuration: Configuration) -> String {
     add("grace", traffic.tokenGraceMilliseconds)
     add("addresses", route.addresses.isEmpty ? nil : route.addresses)
     add("answer", rule.answer)
+    add("mode", rule.isObserved ? "observe" : nil)
+    #expect(rule.isObserved == route.isObserved && rule.isObserved == traffic.isObserved)
     add("require", route.requirements.isEmpty ? nil : route.requirements)
     out += "\n"
   }

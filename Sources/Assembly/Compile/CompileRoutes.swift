@@ -102,6 +102,7 @@ extension Compiler {
       scope.onSuccess =
         argument.word(log, [("revoke", SuccessMeaning.revoke)]) ?? scope.onSuccess
     }
+    mode(body, to: &scope)
     if let flag = argument("method_fallthrough", of: body)?.flag(log) {
       scope.allowsMethodFallthrough = flag
     }
@@ -204,7 +205,8 @@ extension Compiler {
           requirements: scope.requirements.map(\.line), limits: scope.limits, cors: cors,
           errors: styled(style, flask422: scope.flask422 ?? false), onSuccess: scope.onSuccess,
           addressBlocks: scope.addresses.map { AddressBlock($0.rules) }, answer: answer,
-          allowsMethodFallthrough: scope.allowsMethodFallthrough))
+          allowsMethodFallthrough: scope.allowsMethodFallthrough,
+          isObserved: scope.observeLine != nil))
       routeDirectives.append(directive)
       let label = (methods + [host.text + path]).joined(separator: " ")
       var traffic = RouteTraffic(
@@ -218,6 +220,8 @@ extension Compiler {
       traffic.totalTimeoutMilliseconds = scope.totalTimeout
       traffic.streamIdleTimeoutMilliseconds = scope.streamIdle
       traffic.tokenGraceMilliseconds = scope.tokenGrace
+      traffic.isObserved = scope.observeLine != nil
+      noteObserved(scope, label, auth)
       settings.routes.append(traffic)
       listings.append(
         RouteListing(
@@ -227,7 +231,8 @@ extension Compiler {
           requirements: scope.requirements.map(\.text),
           limits: scope.limits.map { limitNames.names[$0] }, cors: corsText(cors),
           addresses: scope.addresses.flatMap(\.text), target: targetText,
-          answersItself: answer != nil, revokesOnSuccess: scope.onSuccess == .revoke,
+          answersItself: answer != nil, isObserved: scope.observeLine != nil,
+          revokesOnSuccess: scope.onSuccess == .revoke,
           errors: styled(style, flask422: scope.flask422 ?? false).rawValue,
           strippedPrefix: stripped, place: directive.span.lineOnly))
     }

@@ -48,6 +48,8 @@ final class Compiler {
   var routeDirectives: [Directive] = []
   /// Routes with a line, of their own or of a group around, that was refused.
   var doubtfulRoutes: Set<Int> = []
+  /// The `mode observe` lines.
+  var observeLines: [ObserveLine] = []
   var corsDirectives: [Directive] = []
   var limitDirectives: [Directive] = []
   var identityDirectives: [Directive] = []
@@ -75,6 +77,7 @@ final class Compiler {
       upstream(directive)
     }
     compileRoutes(directives)
+    tellObserved()
     if policy.routes.isEmpty, !log.hasErrors {
       log.error(
         "no route", inFile: mainFile,

@@ -32,6 +32,8 @@ struct RouteScope {
   var totalTimeout: Int?
   var streamIdle: Int?
   var tokenGrace: Int?
+  /// The `mode observe` line that holds here, by its place in `Compiler.observeLines`.
+  var observeLine: Int?
   /// True when something in it was reported; its routes are not judged further.
   var isBroken = false
   /// True when it has a line that nobody understood; its routes are not compared with others.

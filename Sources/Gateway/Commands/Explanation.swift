@@ -57,9 +57,9 @@ struct Explanation {
     out += route()
     out += section("steps", steps(notes))
     switch action {
-    case .admit: out += section("verdict", [admitted()]) + sent(bytes)
+    case .admit: out += section("verdict", [admitted()] + undone()) + sent(bytes)
     case .answerRoute:
-      out += section("verdict", ["answered here: \(listing.target)"]) + answer(bytes)
+      out += section("verdict", ["answered here: \(listing.target)"] + undone()) + answer(bytes)
     case .answerPreflight:
       out += section("verdict", ["the preflight is answered here"]) + answer(bytes)
     default: out += section("verdict", [refused()]) + answer(bytes)
@@ -178,7 +178,9 @@ struct Explanation {
           + ", cors \(route.cors), errors \(route.errors)",
         (route.answersItself ? "" : "upstream ") + route.target
           + (route.strippedPrefix.isEmpty ? "" : ", without \(route.strippedPrefix)"),
-      ])
+      ]
+        + (route.isObserved
+          ? ["mode observe: nothing is refused for a token, a limit or an origin"] : []))
   }
 
   private func steps(_ notes: [String]) -> [String] {
@@ -249,6 +251,11 @@ struct Explanation {
     let upstream = configuration.settings.upstreams[traffic.upstreamIndex]
     let servers = upstream.servers.map(\.address.description).joined(separator: ", ")
     return "forwarded to upstream \(upstream.name) (\(servers))"
+  }
+
+  /// What the route would do if it were not observed.
+  private func undone() -> [String] {
+    policy.undone.map { ["enforced, it would be refused with \($0.status): \($0.name)"] } ?? []
   }
 
   private func refused() -> String {

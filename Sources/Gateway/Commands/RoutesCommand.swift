@@ -6,9 +6,10 @@ enum RoutesCommand {
   static let help = """
     usage: gateway routes [-c FILE]
 
-    Lists every route with what it inherits: methods, host, path, auth, realm, required claims,
-    limits, CORS policy, whose addresses it admits, upstream or own answer, and where it stands. A
-    request takes the longest path that fits; at equal paths a named method comes before any.
+    Lists every route with what it inherits: methods, host, path, whether it enforces or only
+    observes, auth, realm, required claims, limits, CORS policy, whose addresses it admits, upstream
+    or own answer, and where it stands. A request takes the longest path that fits; at equal paths a
+    named method comes before any.
 
       -c FILE   the configuration (gateway.conf)
 
@@ -29,14 +30,15 @@ enum RoutesCommand {
   static func table(_ routes: [RouteListing]) -> String {
     var rows = [
       [
-        "METHODS", "HOST", "PATH", "AUTH", "REALM", "REQUIRE", "LIMITS", "CORS", "ADDRESSES",
-        "UPSTREAM", "PLACE",
+        "METHODS", "HOST", "PATH", "MODE", "AUTH", "REALM", "REQUIRE", "LIMITS", "CORS",
+        "ADDRESSES", "UPSTREAM", "PLACE",
       ]
     ]
     for route in routes {
       rows.append([
         route.methods.isEmpty ? "*" : route.methods.joined(separator: ","), route.host ?? "*",
-        route.path, route.auth + (route.revokesOnSuccess ? ", revokes" : ""),
+        route.path, route.isObserved ? "observe" : "enforce",
+        route.auth + (route.revokesOnSuccess ? ", revokes" : ""),
         route.auth == "none" ? "-" : route.realm ?? "-",
         route.requirements.isEmpty ? "-" : route.requirements.joined(separator: "; "),
         route.limits.isEmpty ? "-" : route.limits.joined(separator: ","), route.cors,

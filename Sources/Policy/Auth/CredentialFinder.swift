@@ -76,6 +76,15 @@ final class CredentialFinder {
     subprotocolWord = .empty
   }
 
+  /// Lets everything that was found be forwarded; what it means for the decision stays.
+  func dropNothing() {
+    if !dropped.isEmpty { dropped.removeAll(keepingCapacity: true) }
+    dropsLine = false
+    dropsCookie = false
+    dropsQuery = false
+    dropsSubprotocols = false
+  }
+
   /// True when every stray value is the token `judged`.
   func straysEqual(_ judged: Span<UInt8>, _ bytes: Span<UInt8>) -> Bool {
     for stray in strays where !bytes.slice(stray).equals(judged) { return false }

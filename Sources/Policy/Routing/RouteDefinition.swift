@@ -105,6 +105,9 @@ public struct RouteDefinition: Sendable {
   public var cors: CORSRule
   /// The shape of the gateway's own answers.
   public var errors: ErrorStyle
+  /// The route says `mode observe`: tokens, limits and origins are judged and counted, and nothing is
+  /// refused for them.
+  public var isObserved: Bool
   /// True when whoever serves the route may compare paths without case: its backend; the gateway's
   /// own answers never do.
   public var foldsCase: Bool { answer == nil && framework.foldsCase }
@@ -127,7 +130,7 @@ public struct RouteDefinition: Sendable {
     cors: CORSRule = .pass,
     errors: ErrorStyle = .problem, onSuccess: SuccessMeaning = .nothing,
     addressBlocks: [AddressBlock] = [], answer: RouteAnswer? = nil,
-    allowsMethodFallthrough: Bool = false
+    allowsMethodFallthrough: Bool = false, isObserved: Bool = false
   ) {
     self.listeners = listeners
     self.host = host
@@ -146,5 +149,6 @@ public struct RouteDefinition: Sendable {
     self.addressBlocks = addressBlocks
     self.answer = answer
     self.allowsMethodFallthrough = allowsMethodFallthrough
+    self.isObserved = isObserved
   }
 }

@@ -138,6 +138,7 @@ extension RouteDefinition {
   /// True when this route lets in somebody whom `other` keeps out.
   fileprivate func isWeaker(than other: RouteDefinition) -> Bool {
     auth.strength < other.auth.strength
+      || (other.auth != .none && isObserved && !other.isObserved)
       || (other.auth != .none && !Set(realms).isSubset(of: other.realms))
       || !other.requirements.allSatisfy { asked in
         requirements.contains { $0.implies(asked) }

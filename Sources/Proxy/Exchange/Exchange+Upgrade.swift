@@ -58,7 +58,8 @@ extension Exchange {
     worker.keepStream(
       LiveStream(
         client: client.token, credential: credential,
-        graceMilliseconds: traffic(worker).tokenGraceMilliseconds), client)
+        graceMilliseconds: traffic(worker).tokenGraceMilliseconds,
+        isObserved: policy.isOnObservedRoute), client)
   }
 
   /// Sets the deadline of an exchange that streams; `due` is an ordinary exchange's.

@@ -11,8 +11,11 @@ import Policy
 final class LiveStream {
   /// The client connection.
   let client: UInt64
-  /// The token's numbers, nil for a stream that was opened without one.
-  let credential: StreamCredential?
+  /// The token's numbers, nil for a stream that was opened without one and for one that has outlived
+  /// it on an observed route.
+  private(set) var credential: StreamCredential?
+  /// True on a route with `mode observe`: the token's end is counted and nothing more.
+  let isObserved: Bool
   /// How long the stream may outlive its token.
   let graceNanoseconds: Int64
   /// The tunnel, nil for an event stream: that is still an exchange.
@@ -28,8 +31,10 @@ final class LiveStream {
   private var revokedAt = Deadline.never
 
   init(
-    client: UInt64, credential: StreamCredential?, graceMilliseconds: Int, tunnel: Tunnel? = nil
+    client: UInt64, credential: StreamCredential?, graceMilliseconds: Int, tunnel: Tunnel? = nil,
+    isObserved: Bool = false
   ) {
+    self.isObserved = isObserved
     self.client = client
     self.credential = credential
     graceNanoseconds = Int64(graceMilliseconds) * 1_000_000
@@ -57,6 +62,12 @@ final class LiveStream {
       endDue = min(endDue, revokedAt + graceNanoseconds)
     }
     return endDue <= now
+  }
+
+  /// Forgets the token: the stream goes on without.
+  func outliveToken() {
+    credential = nil
+    endDue = Deadline.never
   }
 
   /// When a second of the calendar comes, in monotonic nanoseconds. What is a century away never

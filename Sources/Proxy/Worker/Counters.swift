@@ -1,5 +1,7 @@
 // What a worker counts: plain integers on its own thread, copied into a message when asked for.
 
+import Policy
+
 /// One worker's counters since start. Loop only; copies cross threads in messages.
 public struct Counters: Sendable {
   /// Client connections accepted.
@@ -42,6 +44,11 @@ public struct Counters: Sendable {
   /// Revocations that stand in memory but could not be made durable in time.
   public var revocationsNotDurable: UInt64 = 0
 
+  /// Tunnels and event streams that went on after their token's end, on observed routes.
+  public var streamsOutlivingToken: UInt64 = 0
+  /// What was decided about tokens, limits and origins; filled in a report.
+  public var decisions = DecisionReport()
+
   /// Makes counters at zero.
   public init() {}
 
@@ -66,5 +73,7 @@ public struct Counters: Sendable {
     signaturesRemembered += other.signaturesRemembered
     logLinesDropped += other.logLinesDropped
     revocationsNotDurable += other.revocationsNotDurable
+    streamsOutlivingToken += other.streamsOutlivingToken
+    decisions.add(other.decisions)
   }
 }

@@ -2,6 +2,7 @@
 
 import EventLoop
 import Policy
+import Tokens
 
 extension Worker {
   /// Keeps a tunnel or an event stream that has just begun. A token that has ended or was revoked
@@ -52,6 +53,10 @@ extension Worker {
       epochMilliseconds: epochMilliseconds)
     guard isOver else { return true }
     let isRevoked = stream.verdict == .revoked
+    if stream.isObserved {
+      letGoOn(stream, client, isRevoked ? .revoked : .expired)
+      return true
+    }
     if let tunnel = stream.tunnel {
       // One that is being closed has its second already.
       guard !tunnel.isClosing else { return true }
@@ -72,6 +77,17 @@ extension Worker {
       serve(client)
     }
     return false
+  }
+
+  /// A stream on an observed route has outlived its token: once told, it goes on.
+  private func letGoOn(_ stream: LiveStream, _ client: ClientConnection, _ reason: DenialReason) {
+    counters.streamsOutlivingToken += 1
+    stream.outliveToken()
+    if let tunnel = stream.tunnel {
+      if tunnel.line.wouldRefuse == nil { tunnel.line.wouldRefuse = reason.name }
+    } else {
+      client.exchange?.policy.noteUndone(.denied(reason))
+    }
   }
 
   /// Moves the deadline of a stream: what it waits for, or the end of its token.

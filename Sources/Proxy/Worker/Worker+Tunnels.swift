@@ -33,13 +33,15 @@ extension Worker {
     let tunnel = Tunnel(exchange, connection, self, client)
     if accessLog.isOn { tunnel.keepText(exchange.head, client.input.written) }
     let grace = exchange.traffic(self).tokenGraceMilliseconds
+    let isObserved = exchange.policy.isOnObservedRoute
     exchange.upstream = nil
     client.exchange = nil
     give(exchange)
     client.phase = .tunnelling
     keepStream(
       LiveStream(
-        client: client.token, credential: credential, graceMilliseconds: grace, tunnel: tunnel),
+        client: client.token, credential: credential, graceMilliseconds: grace, tunnel: tunnel,
+        isObserved: isObserved),
       client)
     if isDraining { endTunnel(client, .goingAway, because: "shutdown") }
   }

@@ -327,6 +327,7 @@ public final class Worker {
     report.connectionsOpen = UInt64(clients.count)
     report.tunnelsOpen = UInt64(tunnelCount)
     report.logLinesDropped = accessLog.droppedLines
+    report.decisions = gatekeeper.decisions
     return report
   }
 }
