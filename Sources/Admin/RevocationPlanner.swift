@@ -108,7 +108,7 @@ struct RevocationPlanner {
   private func verify(
     _ token: [UInt8], _ realm: Realm, _ nowSeconds: Int64
   ) throws(AdminAnswer) -> TokenFacts? {
-    switch verifier.verify(token.span, realm: realm, accepting: .any, nowSeconds: nowSeconds) {
+    switch verifier.identify(token.span, realm: realm, accepting: .any, nowSeconds: nowSeconds) {
     case .accepted(let facts): return facts
     case .denied(.expired): return nil
     case .denied(let reason):

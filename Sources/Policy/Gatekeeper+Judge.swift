@@ -35,6 +35,11 @@ extension Gatekeeper {
     }
     let realmIndex = Int(facts.realmIndex)
     if isRevoked(facts, realmIndex, now, set) { return .refused(.denied(.revoked)) }
+    if set.realmsRequireClaims,
+      let reason = verifier.judge(realms[realmIndex], facts, nowSeconds: now.epochSeconds)
+    {
+      return .refused(.denied(reason))
+    }
     if route.requirements >= 0,
       let reason = verifier.judge(
         set.requirements[Int(route.requirements)], nowSeconds: now.epochSeconds)

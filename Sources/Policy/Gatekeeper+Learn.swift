@@ -53,7 +53,7 @@ extension Gatekeeper {
     else { return }
     let realmIndex = Int(judged.realmIndex)
     guard
-      case .accepted(let facts) = verifier.verify(
+      case .accepted(let facts) = verifier.identify(
         token, realm: realms[realmIndex], accepting: .refresh, nowSeconds: now.epochSeconds),
       verifier.hashSubject(set.realmRules[realmIndex].subjectKey) == subject
     else { return }

@@ -8,12 +8,13 @@ import Bytes
 import Tokens
 
 extension Gatekeeper {
-  /// Verifies a token for a route. The facts of an accepted one name its realm.
+  /// Verifies a token for a route. The facts of an accepted one name its realm; what that realm
+  /// requires of its claims is judged after revocation, as the route's own rules are.
   func verify(
     _ token: Span<UInt8>, _ route: CompiledRoute, _ accepting: AcceptedClasses, _ now: PolicyTime,
     _ set: PolicySet
   ) -> TokenVerdict {
-    let verdict = verifier.verify(
+    let verdict = verifier.identify(
       token, realm: realms[Int(route.realm)], accepting: accepting,
       nowSeconds: now.epochSeconds)
     guard route.furtherRealmCount > 0, !verifier.hasFoundKey, case .denied(let reason) = verdict
@@ -28,7 +29,7 @@ extension Gatekeeper {
     var reason = first
     for offset in 0..<route.furtherRealmCount {
       let realm = Int(set.furtherRealms[Int(route.firstFurtherRealm + offset)])
-      let verdict = verifier.verify(
+      let verdict = verifier.identify(
         token, realm: realms[realm], accepting: accepting, nowSeconds: now.epochSeconds)
       guard !verifier.hasFoundKey, case .denied(let next) = verdict else { return verdict }
       if Self.nearness(next) > Self.nearness(reason) { reason = next }

@@ -22,6 +22,8 @@ public final class PolicySet: Sendable {
   /// The realms as the configuration gives them; a worker may know newer keys.
   public let realms: RealmSet
   let realmRules: [RealmRules]
+  /// True when some realm requires claims of its tokens.
+  let realmsRequireClaims: Bool
   /// Realms of routes that take several, route after route.
   let furtherRealms: [Int32]
   /// Per realm `WWW-Authenticate: Bearer realm="NAME"` (RFC 6750 §3).
@@ -84,6 +86,7 @@ public final class PolicySet: Sendable {
         subjectKey: revocations.key(.subject, realm: name),
         everyoneRow: revocations.everyoneRow(realm: name), name: keep(name))
     }
+    realmsRequireClaims = definitions.realms.contains { $0.hasRequirements }
     challenges = definitions.realms.map { Self.challenge(realm: $0.name) }
     var claims: [ClaimPath] = []
     identity = definitions.identityHeaders.map { header in

@@ -17,6 +17,16 @@ extension ClaimSet {
     return nil
   }
 
+  /// The same for each line: nil where it holds. For telling all of them.
+  func judgeEach(_ requirements: ClaimRequirements, nowSeconds: Int64) -> [DenialReason?] {
+    let text = payload.readable
+    var reasons: [DenialReason?] = []
+    for row in requirements.rows {
+      reasons.append(document.count > 0 ? judge(row, text, nowSeconds) : .missingClaim)
+    }
+    return reasons
+  }
+
   /// True when `csrf` is a string of these bytes. One with escapes is none: the library's are UUIDs.
   func csrfEquals(_ value: Span<UInt8>) -> Bool {
     let text = payload.readable

@@ -34,6 +34,18 @@ public struct ClaimRequirement: Sendable, Hashable {
     self.values = values
   }
 
+  /// The line as a configuration says it, without `require`.
+  public var text: String {
+    let subject =
+      switch subject {
+      case .scope: "scope"
+      case .role: "role"
+      case .claim(let path): "claim \(path.text)"
+      case .fresh: "fresh"
+      }
+    return ([subject] + values).joined(separator: " ")
+  }
+
   /// True when a token that meets this meets `other` too.
   public func implies(_ other: ClaimRequirement) -> Bool {
     guard subject == other.subject else { return false }
@@ -73,11 +85,14 @@ public final class ClaimRequirements: Sendable {
   }
 
   let rows: [Row]
+  /// The lines it was made from, in the same order.
+  public let lines: [ClaimRequirement]
   /// The scopes of all lines with spaces between them, for a challenge (RFC 6750 §3); empty without.
   public let scopeText: [UInt8]
 
   /// Compiles `lines`.
   public init(_ lines: [ClaimRequirement]) {
+    self.lines = lines
     rows = lines.map { line in
       let values = line.values.map { Array($0.utf8) }
       switch line.subject {

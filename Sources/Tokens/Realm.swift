@@ -14,6 +14,8 @@ struct ClassRules: Sendable {
   let lifetimeSeconds: Int64?
   let places: [TokenPlace]
   let requiredType: [UInt8]?
+  /// What every token of the class must say, the realm's lines first; nil without any.
+  let requirements: ClaimRequirements?
 }
 
 /// A compiled realm.
@@ -38,6 +40,8 @@ public final class Realm: Sendable {
   let audiences: [[UInt8]]
   let access: ClassRules
   let refresh: ClassRules
+  /// True when the tokens of some class must say more than a route asks.
+  public let hasRequirements: Bool
   /// Distinct keys, access keys first, and within a class current ones first.
   let keys: [VerificationKey]
   /// Algorithms that some key has.
@@ -87,6 +91,7 @@ public final class Realm: Sendable {
     audiences = definition.audiences.map { Array($0.utf8) }
     access = Self.rules(definition.access, .access, definition.preset)
     refresh = Self.rules(definition.refresh ?? ClassDefinition(), .refresh, definition.preset)
+    hasRequirements = access.requirements != nil || refresh.requirements != nil
   }
 
   /// True when keys of it are fetched.
@@ -152,12 +157,19 @@ public final class Realm: Sendable {
     tokenClass == .access ? access : refresh
   }
 
+  /// What every token of a class must say, nil where nothing is asked.
+  public func requirements(_ tokenClass: TokenClass) -> ClaimRequirements? {
+    rules(tokenClass).requirements
+  }
+
   private static func rules(
     _ definition: ClassDefinition, _ tokenClass: TokenClass, _ preset: TokenPreset
   ) -> ClassRules {
     ClassRules(
       lifetimeSeconds: definition.lifetimeSeconds,
       places: definition.places ?? preset.places(tokenClass),
-      requiredType: definition.requiredType.map { Array($0.utf8) })
+      requiredType: definition.requiredType.map { Array($0.utf8) },
+      requirements: definition.requirements.isEmpty
+        ? nil : ClaimRequirements(definition.requirements))
   }
 }

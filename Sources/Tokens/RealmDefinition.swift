@@ -58,6 +58,9 @@ public struct ClassDefinition: Sendable {
   public var places: [TokenPlace]?
   /// The `type` that every token of the class must say, nil for the rule of DESIGN §5.4.
   public var requiredType: String?
+  /// What every token of the class must say besides, wherever it is used: the realm's lines and its
+  /// own.
+  public var requirements: [ClaimRequirement] = []
 
   /// A class with defaults throughout.
   public init(secret: SecretDefinition? = nil, lifetimeSeconds: Int64? = nil) {

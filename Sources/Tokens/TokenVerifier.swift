@@ -22,6 +22,19 @@ public final class TokenVerifier {
   public func verify(
     _ token: Span<UInt8>, realm: Realm, accepting: AcceptedClasses, nowSeconds: Int64
   ) -> TokenVerdict {
+    let verdict = identify(token, realm: realm, accepting: accepting, nowSeconds: nowSeconds)
+    guard case .accepted(let facts) = verdict,
+      let reason = judge(realm, facts, nowSeconds: nowSeconds)
+    else { return verdict }
+    return .denied(reason)
+  }
+
+  /// The same without the realm's own requirements (`require` in a realm): whose token it is, and
+  /// whether it is alive. For revoking, which a token that lacks a claim must not escape, and for
+  /// whoever asks about revocation before claims.
+  public func identify(
+    _ token: Span<UInt8>, realm: Realm, accepting: AcceptedClasses, nowSeconds: Int64
+  ) -> TokenVerdict {
     examiner.verify(token, realm: realm, accepting: accepting, nowSeconds: nowSeconds)
   }
 
@@ -58,6 +71,15 @@ public final class TokenVerifier {
   /// Why the last accepted token doesn't meet a route's requirements, nil when it meets them all.
   public func judge(_ requirements: ClaimRequirements, nowSeconds: Int64) -> DenialReason? {
     examiner.judge(requirements, nowSeconds: nowSeconds)
+  }
+
+  /// Why the last accepted token doesn't say what its realm requires of every token of its class, nil
+  /// when it does.
+  public func judge(_ realm: Realm, _ facts: TokenFacts, nowSeconds: Int64) -> DenialReason? {
+    guard realm.hasRequirements, let requirements = realm.requirements(facts.tokenClass) else {
+      return nil
+    }
+    return judge(requirements, nowSeconds: nowSeconds)
   }
 
   /// True when the last accepted token's `csrf` claim is a string of exactly these bytes. Compared in

@@ -6,6 +6,7 @@ import Foundation
 import Policy
 import Proxy
 import Testing
+import Tokens
 
 import Admin
 @testable import Assembly
@@ -92,6 +93,12 @@ func dump(_ configuration: Configuration) -> String {
     guard case .url(let set) = source.origin else { continue }
     out += "jwks realm=\(source.realm) \(source.place) \(set.shown)"
     out += " copy=\(set.copyPath ?? "-") timeout=\(set.timeoutMilliseconds)\n"
+  }
+  for realm in configuration.policy.realms {
+    for tokenClass in TokenClass.allCases {
+      guard let lines = realm.requirements(tokenClass)?.lines else { continue }
+      out += "  \(realm.name) \(tokenClass.name) require=\(lines.map(\.text))\n"
+    }
   }
   for header in configuration.policy.identityHeaders {
     switch header.source {

@@ -76,9 +76,13 @@ extension Compiler {
     definition.decryptionKeys = body.all(named: "decrypt").enumerated()
       .compactMap { decryptionKey($0.element, $0.offset) }
     // A realm without an access block lacks its secret, which Tokens says.
-    if let access = body.first(named: "access") { definition.access = tokenClass(access, .access) }
+    var lines: [(line: ClaimRequirement, text: String)] = []
+    requirements(body, to: &lines)
+    if let access = body.first(named: "access") {
+      definition.access = tokenClass(access, .access, lines)
+    }
     if let refresh = body.first(named: "refresh") {
-      definition.refresh = tokenClass(refresh, .refresh)
+      definition.refresh = tokenClass(refresh, .refresh, lines)
     }
     // An unset variable or a bad value is told already: judging what is left would repeat it.
     let isWhole = log.errorCount == errorsBefore && !hasBrokenArgument(body)
@@ -110,9 +114,14 @@ extension Compiler {
     settings.realmNames = realmDefinitions.map(\.name)
   }
 
-  private func tokenClass(_ directive: Directive, _ tokenClass: TokenClass) -> ClassDefinition {
+  /// A class's block; `realm` are the `require` lines around it.
+  private func tokenClass(
+    _ directive: Directive, _ tokenClass: TokenClass,
+    _ realm: [(line: ClaimRequirement, text: String)]
+  ) -> ClassDefinition {
     var definition = ClassDefinition()
     let body = directive.body
+    definition.requirements = requirements(of: directive, in: realm)
     keys(of: body, tokenClass, into: &definition)
     if let argument = argument("lifetime", of: body),
       let value = argument.duration(log, in: 1000...ConfigValue.durationMaximum)

@@ -1,4 +1,4 @@
-// `require`: what a route asks of a token's claims.
+// `require`: what a route asks of a token's claims, and what a realm asks of each of its tokens.
 //
 // Lines accumulate from the outside in and all of them hold; `require none` clears what the groups
 // around have said, and nothing of its own block, whatever the order.
@@ -22,6 +22,20 @@ extension Compiler {
       if lines.contains(where: { $0.line == line }) { continue }
       lines.append((line, directive.arguments.map(\.written).joined(separator: " ")))
     }
+  }
+
+  /// What every token of a class must say: the realm's lines and the class's own.
+  func requirements(
+    of block: Directive, in realm: [(line: ClaimRequirement, text: String)]
+  ) -> [ClaimRequirement] {
+    var lines = realm
+    requirements(block.body, to: &lines)
+    if lines.count > ClaimRequirement.linesMaximum {
+      log.error(
+        "more than \(ClaimRequirement.linesMaximum) require lines hold for these tokens",
+        at: block.span, hint: "a token with more rules is better judged by the backend")
+    }
+    return lines.map(\.line)
   }
 
   private func requirement(_ directive: Directive) -> ClaimRequirement? {

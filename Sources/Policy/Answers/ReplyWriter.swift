@@ -130,12 +130,19 @@ public enum ReplyWriter {
     buffer.append("\r\n")
   }
 
-  /// The scopes that would do, as RFC 6750 §3 lists them; they hold no quotes.
+  /// The scopes that would do, as RFC 6750 §3 lists them; they hold no quotes. Those of the route, and
+  /// those that its realm asks of the class, where there is one realm only.
   private static func appendScope(
     _ route: CompiledRoute?, _ set: PolicySet, _ buffer: inout ByteBuffer
   ) {
-    guard let route, route.requirements >= 0 else { return }
-    let scopes = set.requirements[Int(route.requirements)].scopeText
+    guard let route else { return }
+    var scopes: [UInt8] = []
+    if route.requirements >= 0 { scopes = set.requirements[Int(route.requirements)].scopeText }
+    if route.realm >= 0, route.furtherRealmCount == 0 {
+      let tokenClass: TokenClass = route.auth == .refresh ? .refresh : .access
+      let more = set.realms.realms[Int(route.realm)].requirements(tokenClass)?.scopeText ?? []
+      if !more.isEmpty, more != scopes { scopes += (scopes.isEmpty ? [] : [0x20]) + more }
+    }
     guard !scopes.isEmpty else { return }
     buffer.append(", scope=\"")
     buffer.append(scopes)

@@ -61,7 +61,7 @@ extension Gatekeeper {
     // request was admitted: nothing but the end depends on the time being early.
     let time = min(now.epochSeconds, endSeconds - 1)
     guard
-      case .accepted(let again) = verifier.verify(
+      case .accepted(let again) = verifier.identify(
         bytes.slice(request.credentials.primary.range), realm: realm,
         accepting: set.routes[request.route].acceptedClasses, nowSeconds: time), again == facts
     else {
