@@ -36,7 +36,7 @@ enum CommandLineTool {
       name: "explain", summary: "tell what would happen to one request, and why",
       run: ExplainCommand.run),
     CommandRow(
-      name: "token", summary: "inspect, verify or sign a token", run: TokenCommand.run),
+      name: "token", summary: "inspect, verify, explain or sign a token", run: TokenCommand.run),
     CommandRow(name: "secret", summary: "make or check a secret", run: SecretCommand.run),
     CommandRow(
       name: "revoke", summary: "make a token, or a subject's tokens, useless at once",

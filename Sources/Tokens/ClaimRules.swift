@@ -71,7 +71,7 @@ extension ClaimSet {
   /// Only the strings `access` and `refresh` say anything; other values of `type` (people also keep
   /// the kind of user there) count as absent. A word that means the other class refuses in any
   /// letter case, but only the exact word admits.
-  private func tokenClass(
+  func tokenClass(
     _ text: Span<UInt8>, _ realm: Realm, _ key: VerificationKey, _ nowSeconds: Int64
   ) -> TokenClass? {
     if key.signs(.refresh, at: nowSeconds), fitsRefresh(text, realm, key.isShared) {

@@ -52,21 +52,8 @@ public enum SecretStrength: Sendable, Equatable {
     return String(lossy: letters.span)
   }
 
-  private static let exact: Set<String> = [
-    "", "secret", "secret123", "secret-key", "secretkey", "mysecret", "my-secret", "my-secret-key",
-    "supersecret", "super-secret", "super-secret-key", "topsecret", "top-secret", "jwt-secret",
-    "jwt-secret-key", "jwtsecret", "jwt", "admin", "password", "passw0rd", "test", "testing",
-    "test-secret", "dev", "development", "default", "example", "none", "null", "undefined", "todo",
-    "key", "token", "hunter2", "letmein", "qwerty", "123456", "12345678", "1234567890",
-    "a1b2c3d4e5f6...", "my-shared-access-secret-123", "my-shared-refresh-secret-456",
-    "sk8dkj29mn3pq7vx2zy9wr5ut8sl6fh4jk2nm9pq3rt7vy",
-    "k8dkj29mn3pq7vx2zy9wr5ut8sl6fh4jk2nm9pq3rt7vy12we5rt9",
-    "dev-key-sk8dkj29mn3pq7vx2zy9wr5ut8sl6fh4j",
-    "staging-key-x7zy9wr5ut8sl6fh4jk2nm9pq3rt7vy12w",
-    "prod-key-y9wr5ut8sl6fh4jk2nm9pq3rt7vy12we5rt9",
-    "jwt-access-secret-dev", "jwt-refresh-secret-dev", "access-secret", "refresh-secret",
-    "your-256-bit-secret", "a-string-secret-at-least-256-bits-long",
-  ]
+  /// Folded as a secret is before it is compared.
+  private static let exact = Set(PublishedSecrets.all.map { folded(Array($0.utf8).span) })
   private static let prefixes = [
     "your-", "<your", "dev-secret", "changeme", "change-me", "replace-me", "replace-with",
     "insert-", "example-",

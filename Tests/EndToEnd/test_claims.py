@@ -101,3 +101,83 @@ def test_routes_and_explain_tell_the_rules(edge):
     assert "scope orders:read orders:write; claim tenant acme globex; role admin" in table
     told = edge.command("explain", "GET", "/shop/me").stdout
     assert "claims: not asked, required are fresh" in told
+
+
+REALM_RULES = """
+realm main {
+    require claim tenant acme;
+    access  { secret ${JWT_ACCESS_SECRET};  lifetime 15m; require scope shop; }
+    refresh { secret ${JWT_REFRESH_SECRET}; lifetime 7d;  require claim device; }
+}
+"""
+
+
+@pytest.fixture
+def strict(gateway, flask):
+    """A realm that asks for claims of its own, and a route that asks for more."""
+    return gateway(
+        f"""{config.top()}{REALM_RULES}{config.IDENTITY}{config.BLOCKLIST}
+        upstream flask {{ server {flask.address}; app_server gunicorn; framework werkzeug; }}
+        group /shop {{ upstream flask; strip_prefix on;
+            route /         {{ }}
+            route /debug    {{ require role admin; }}
+            route /optional {{ auth optional; respond 204; }}
+            route /renew    {{ auth refresh; respond 204; }}
+            route /either   {{ auth any; respond 204; }}
+        }}
+        """,
+        ENVIRONMENT,
+    )
+
+
+ACCEPTED = {"tenant": "acme", "scope": "shop"}
+
+
+@pytest.mark.parametrize(
+    "name, path, secret, said, status, reason",
+    [
+        ("all of it", "/public/headers", ACCESS, ACCEPTED, 200, None),
+        ("no tenant", "/public/headers", ACCESS, {"scope": "shop"}, 403, GONE),
+        ("another tenant", "/public/headers", ACCESS, {**ACCEPTED, "tenant": "x"}, 403, WRONG),
+        ("no scope", "/public/headers", ACCESS, {"tenant": "acme"}, 403, GONE),
+        ("another scope", "/public/headers", ACCESS, {**ACCEPTED, "scope": "shopper"}, 403, WRONG),
+        ("the route's on top", "/debug/headers", ACCESS, ACCEPTED, 403, GONE),
+        ("both", "/debug/headers", ACCESS, {**ACCEPTED, "role": "admin"}, 200, None),
+        ("optional too", "/optional", ACCESS, {}, 403, GONE),
+        ("refresh", "/renew", REFRESH, {"tenant": "acme", "device": "1"}, 204, None),
+        ("refresh without device", "/renew", REFRESH, {"tenant": "acme"}, 403, GONE),
+        ("refresh of no tenant", "/renew", REFRESH, {"device": "1"}, 403, GONE),
+        ("any, by its class", "/either", REFRESH, {"tenant": "acme", "device": 1}, 204, None),
+        ("any, by its class too", "/either", ACCESS, {"tenant": "acme"}, 403, GONE),
+        ("expired before claims", "/public/headers", ACCESS, {"exp": 1}, 401, "expired"),
+    ],
+)
+def test_a_realm_asks_for_claims_of_its_own(strict, name, path, secret, said, status, reason):
+    answer = strict.get(f"/shop{path}", sign(claims(**said), secret))
+    assert answer.status == status, answer
+    if reason:
+        strict.logged(reason=reason)
+    if reason in (GONE, WRONG) and secret == ACCESS and path == "/public/headers":
+        assert 'scope="shop"' in answer.one("WWW-Authenticate")
+
+
+def test_nobody_is_asked_for_claims(strict):
+    assert strict.get("/shop/optional").status == 204
+
+
+def test_a_token_that_lacks_a_claim_can_be_revoked(strict):
+    token = sign(claims(jti="lacking"), ACCESS)
+    assert strict.get("/shop/public/headers", token).status == 403
+    done = strict.command("revoke", "--token", "-", input=token)
+    assert done.returncode == 0, done.stderr
+    assert strict.get("/shop/public/headers", token).status == 401
+    strict.logged(reason="revoked")
+
+
+def test_the_tools_agree_about_the_realms_claims(strict):
+    token = sign(claims(scope="shop"), ACCESS)
+    verified = strict.command("token verify", "-", input=token)
+    assert verified.returncode == 1 and verified.stdout.startswith("refused: missing_claim")
+    told = strict.command("token why", "-", input=token)
+    assert told.returncode == 1
+    assert "it lacks what realm main requires: claim tenant acme" in told.stdout

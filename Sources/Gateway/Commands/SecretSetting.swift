@@ -76,3 +76,30 @@ struct SecretSetting {
     }
   }
 }
+
+/// A `key` or `jwks` line of a configuration that names a file.
+struct KeyFileSetting {
+  /// As written.
+  let name: String
+  /// From where the command runs.
+  let path: String
+
+  /// All of them, in the order of the configuration.
+  static func all(in directives: [Directive]) -> [KeyFileSetting] {
+    var files: [KeyFileSetting] = []
+    for realm in directives.all(named: "realm") {
+      for block in realm.body {
+        for directive in block.body where directive.name == "key" || directive.name == "jwks" {
+          guard let argument = directive.arguments.first, argument.isUsable,
+            !argument.text.hasPrefix("http")
+          else { continue }
+          files.append(
+            KeyFileSetting(
+              name: argument.text,
+              path: ConfigPath.resolve(argument.text, relativeTo: argument.span.file)))
+        }
+      }
+    }
+    return files
+  }
+}

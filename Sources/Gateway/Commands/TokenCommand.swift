@@ -1,13 +1,14 @@
-// `gateway token`: reading, checking and making tokens at a prompt.
+// `gateway token`: reading, checking, explaining and making tokens at a prompt.
 
 import Config
 
 enum TokenCommand {
   static let help = """
-    usage: gateway token inspect|verify|sign ...
+    usage: gateway token inspect|verify|why|sign ...
 
       token inspect TOKEN           show what a token says, without checking anything
       token verify [REALM] TOKEN    check a token as a route would
+      token why [REALM] TOKEN       tell why a token is refused, and what to change
       token sign [REALM]            make a token
 
     Each has --help.
@@ -17,6 +18,7 @@ enum TokenCommand {
   static let commands = [
     Subcommand(name: "inspect", run: TokenInspectCommand.run),
     Subcommand(name: "verify", run: TokenVerifyCommand.run),
+    Subcommand(name: "why", run: TokenWhyCommand.run),
     Subcommand(name: "sign", run: TokenSignCommand.run),
   ]
 

@@ -1,4 +1,4 @@
-// Whose keys `token verify` and `token sign` work with: a realm of the configuration, or a secret, a
+// Whose keys `token verify`, `token why` and `token sign` work with: a realm of the configuration, or a secret, a
 // key or a key set from a file without any configuration.
 
 import Assembly
@@ -31,6 +31,19 @@ enum TokenRealmOption {
   static func load(
     _ words: CommandWords, name: String?, for purpose: KeyFile.Purpose
   ) throws(UsageMistake) -> Realm? {
+    guard let realms = try loadAll(words, name: name, for: purpose) else { return nil }
+    guard realms.meant.count == 1, let realm = realms.meant.first else {
+      let names = realms.meant.map(\.name).joined(separator: ", ")
+      throw UsageMistake(message: "there are several realms, say which: \(names)")
+    }
+    return realm
+  }
+
+  /// The realms that the words mean, all of them where no name is said, and the configuration's
+  /// others; nil after a report.
+  static func loadAll(
+    _ words: CommandWords, name: String?, for purpose: KeyFile.Purpose = .verifying
+  ) throws(UsageMistake) -> (meant: [Realm], others: [Realm])? {
     let given = files.filter { !words.all($0).isEmpty }
     if given.count > 1 {
       throw UsageMistake(message: "say one of \(given.joined(separator: ", "))")
@@ -39,7 +52,7 @@ enum TokenRealmOption {
       guard name == nil else {
         throw UsageMistake(message: "\(option) is used without a realm's name")
       }
-      return try realm(words, option, path, purpose)
+      return try realm(words, option, path, purpose).map { ([$0], []) }
     }
     for option in ["--decrypt", "--encoding", "--alg", "--issuer", "--audience"]
     where !words.all(option).isEmpty {
@@ -57,15 +70,12 @@ enum TokenRealmOption {
           message: "there is no realm \"\(name)\""
             + (realms.isEmpty ? "; the configuration has none" : "; there is \(names)"))
       }
-      return realm
+      return ([realm], realms.filter { $0 !== realm })
     }
-    guard let realm = realms.first else {
+    guard !realms.isEmpty else {
       throw UsageMistake(message: "the configuration has no realm; see --secret-file")
     }
-    guard realms.count == 1 else {
-      throw UsageMistake(message: "there are several realms, say which: \(names)")
-    }
-    return realm
+    return (realms, [])
   }
 
   // MARK: Files

@@ -55,7 +55,8 @@ enum TokenVerifyCommand {
     }
   }
 
-  private static func classes(_ words: CommandWords) throws(UsageMistake) -> AcceptedClasses {
+  /// What `--class` says.
+  static func classes(_ words: CommandWords) throws(UsageMistake) -> AcceptedClasses {
     switch try words.one("--class") {
     case nil, "any": return .any
     case "access": return .access
@@ -65,7 +66,8 @@ enum TokenVerifyCommand {
   }
 
   private static func refuse(_ reason: DenialReason) -> Int32 {
-    Output.answer("refused: \(reason.name): \(Self.words(reason))\n")
+    Output.answer("refused: \(reason.name): \(reason.meaning)\n")
+    Output.explain("gateway token why tells more\n")
     return ExitCode.refused
   }
 
@@ -88,27 +90,5 @@ enum TokenVerifyCommand {
 
   private static func moment(_ seconds: Int64, _ now: Int64) -> String {
     "\(TimeText.moment(seconds)), \(TimeText.distance(seconds, from: now))"
-  }
-
-  /// What each reason means, for whoever holds the token.
-  private static func words(_ reason: DenialReason) -> String {
-    switch reason {
-    case .missing: "there is no token"
-    case .malformed: "not three strict parts, or claims that can't be read (exp is required)"
-    case .tooLarge: "longer than \(TokenVerifier.tokenBytesDefault) bytes"
-    case .unsupportedAlgorithm: "its alg is not the algorithm of any key of the realm"
-    case .unknownKey: "its kid names no key of the realm"
-    case .badSignature: "no key of the realm made its signature"
-    case .expired: "exp has passed"
-    case .notYetValid: "nbf or iat lies in the future"
-    case .lifetimeExceeded: "exp is further away than the class's lifetime allows"
-    case .wrongTokenType: "it is not of the class that was asked for"
-    case .revoked: "it was revoked"
-    case .wrongIssuer: "iss is not the realm's issuer"
-    case .wrongAudience: "aud names none of the realm's audiences"
-    case .missingClaim: "it lacks a claim"
-    case .insufficientScope: "it lacks a scope or role"
-    case .ambiguousCredentials: "there is more than one"
-    }
   }
 }
