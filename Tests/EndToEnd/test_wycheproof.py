@@ -52,13 +52,13 @@ def expectation(group: dict, vector: dict, valid_tokens: set) -> bool | None:
 
 
 def key_forms(group: dict):
-    """The group's key as a runner may hand it over: either half, alone or as a set."""
-    for half in ("public", "private"):
-        if half in group:
-            key = group[half]
-            yield key
-            if "keys" not in key:
-                yield {"keys": [key]}
+    """The group's key as a runner may hand it over: the public half as a set, the private one or a
+    secret alone."""
+    if "public" in group:
+        key = group["public"]
+        yield key if "keys" in key else {"keys": [key]}
+    if "private" in group:
+        yield group["private"]
 
 
 def algorithms(group: dict, token: str) -> list[str]:
@@ -132,7 +132,10 @@ def test_every_damaged_rsa_padding_is_refused(tmp_path, algorithm):
         (comment, key, algorithm, f"{message}.{b64(signature)}", comment.startswith("unchanged"))
         for comment, signature in make(message.encode(), name)
     ]
-    assert len(cases) > (150 if kind == "RS" else 30)
+    assert len(cases) > (200 if kind == "RS" else 35)
+    if algorithm in ("RS384", "RS512"):
+        # The structure is the same for every hash but for its numbers.
+        cases = cases[:1] + cases[1::4] + cases[-20:]
     assert judge(tmp_path, cases) == []
 
 
