@@ -14,31 +14,41 @@ enum ExplainCommand {
   static let help = """
     usage: gateway explain METHOD URL [OPTIONS]
 
-    Tells what would happen to a request: how its path can be read, which route takes it and where
-    that stands, what is asked of its token, and what would be sent to the backend or answered.
+    Tells what would happen to a request, step by step: how its path can be read, which route takes
+    it and where that stands, addresses, origin and limits, where a token is looked for and what
+    becomes of it, and what would be sent to the backend or answered. No token is printed.
 
-      --token TOKEN      sends Authorization: Bearer TOKEN; - reads it from standard input
-      -H 'NAME: VALUE'   a header, as often as needed
-      --body TEXT        a body, where the token may stand in one
-      --from IP          where the connection comes from (127.0.0.1), or unix; a trusted proxy's
-                         X-Forwarded-For is believed
-      --listener NAME    the listener it comes in by (the first one)
-      -c FILE            the configuration (gateway.conf)
+      --token-file FILE        sends Authorization: Bearer with the first line of FILE; - reads it
+                               from standard input
+      --token TOKEN            the same with the token itself, or - (others see it in the process list)
+      -H, --header 'NAME: V'   a header, as often as needed
+      --host HOST              the Host header
+      --origin ORIGIN          the Origin header
+      --body TEXT              a body, where the token may stand in one
+      --client, --from IP      where the connection comes from (127.0.0.1), or unix; a trusted proxy's
+                               X-Forwarded-For is believed
+      --listener NAME          the listener it comes in by (the first one)
+      -c FILE                  the configuration (gateway.conf)
 
     URL is a path, or http://HOST/PATH. Revocations and rates are those of a gateway just started
-    without a journal.
+    without a journal; gateway token why tells more about a token alone.
 
     """
 
   static func run(_ words: [String]) -> Int32 {
     Command.run("explain", help: help, words) { (words) throws(UsageMistake) in
       let words = try CommandWords(
-        words, valued: ["-c", "-H", "--token", "--body", "--from", "--listener"], flagged: [])
+        words,
+        valued: [
+          "-c", "-H", "--header", "--token", "--token-file", "--host", "--origin", "--body",
+          "--from", "--client", "--listener",
+        ],
+        flagged: [])
       try words.expectOperands(2...2, "METHOD URL")
       guard let configuration = ConfigurationOption.load(try ConfigurationOption.path(words)) else {
         return ExitCode.refused
       }
-      let request = try request(words, configuration)
+      guard let request = try request(words, configuration) else { return ExitCode.refused }
       Output.answer(Explanation(configuration, request).text())
       return ExitCode.done
     }
@@ -46,15 +56,26 @@ enum ExplainCommand {
 
   private static func request(
     _ words: CommandWords, _ configuration: Configuration
-  ) throws(UsageMistake) -> ExplainedRequest {
+  ) throws(UsageMistake) -> ExplainedRequest? {
     var request = try ExplainedRequest(method: words.operands[0], url: words.operands[1])
-    request.fields = words.all("-H")
+    request.fields = words.all("-H") + words.all("--header")
+    if let host = try words.one("--host") { request.host = host }
+    if let origin = try words.one("--origin") { request.fields.append("Origin: " + origin) }
     if let body = try words.one("--body") { request.body = Array(body.utf8) }
-    if let token = try words.one("--token") {
-      request.fields.append(
-        "Authorization: Bearer " + (token == "-" ? try StandardInput.firstLine() : token))
+    switch (try words.one("--token"), try words.one("--token-file")) {
+    case (nil, nil): break
+    case (let token?, nil): request.bear(try TokenWord.read(token))
+    case (nil, let path?):
+      guard let token = try TokenWord.read(file: path) else { return nil }
+      request.bear(token)
+    case (_?, _?): throw UsageMistake(message: "say either --token or --token-file")
     }
-    if let text = try words.one("--from") {
+    if !words.all("--from").isEmpty, !words.all("--client").isEmpty {
+      throw UsageMistake(message: "--client and --from mean the same; say one")
+    }
+    let client = try words.one("--client")
+    let from = try words.one("--from")
+    if let text = client ?? from {
       let bytes = Array(text.utf8)
       let unix = text == "unix" ? SocketAddress(unixPath: text) : nil
       guard let address = unix ?? SocketAddress(ip: bytes.span, port: 0) else {
@@ -102,6 +123,9 @@ struct ExplainedRequest {
     }
     target = String(rest)
   }
+
+  /// Adds a token as most clients send it.
+  mutating func bear(_ token: String) { fields.append("Authorization: Bearer " + token) }
 
   /// The request's head as a client would send it.
   var bytes: [UInt8] {

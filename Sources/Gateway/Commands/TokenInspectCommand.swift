@@ -104,7 +104,23 @@ private struct Part {
 enum TokenWord {
   /// The word, or standard input's first line for `-`; a pasted `Bearer` is dropped.
   static func read(_ word: String) throws(UsageMistake) -> String {
-    let text = word == "-" ? try StandardInput.firstLine() : word
+    withoutScheme(word == "-" ? try StandardInput.firstLine() : word)
+  }
+
+  /// The first line of a file, or of standard input for `-`; nil after a report.
+  static func read(file path: String) throws(UsageMistake) -> String? {
+    if path == "-" { return try read("-") }
+    do throws(SystemError) {
+      let bytes = try Files.read(path, bytesMaximum: 64 << 10)
+      let line = bytes.prefix { $0 != UInt8(ascii: "\n") }.filter { $0 != UInt8(ascii: "\r") }
+      return withoutScheme(String(decoding: line, as: UTF8.self))
+    } catch {
+      Output.complaint("\(path): \(error.reason)")
+      return nil
+    }
+  }
+
+  private static func withoutScheme(_ text: String) -> String {
     let prefix = "Bearer "
     return text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text
   }
