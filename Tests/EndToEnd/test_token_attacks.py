@@ -20,11 +20,11 @@ from support.token_forge import (
     ISSUER,
     ORDERS,
     SECRET,
+    Asker,
     Forge,
     oddly_ended,
 )
 from support.tokens import b64, now, remember, sensitive
-from support.wire import render
 
 TOKEN_BYTES_MAXIMUM = 8192
 
@@ -547,23 +547,6 @@ def house(gateway, recorder):
         file.write_bytes(forge.private if forge.kind == "HS" else forge.pem())
         edge.exposed.add(file.name)
     return edge.start(), backend, forges
-
-
-class Asker:
-    """Asks on one connection, and on a new one where the gateway closed it."""
-
-    def __init__(self, edge):
-        self.edge, self.connection = edge, None
-
-    def __call__(self, path: str, token: str):
-        if self.connection is None:
-            self.connection = self.edge.connect()
-        self.connection.send(render("GET", path, [("Authorization", f"Bearer {token}")]))
-        answer = self.connection.read_response()
-        if answer.one("Connection") == "close":
-            self.connection.close()
-            self.connection = None
-        return answer
 
 
 def test_every_attack_is_refused_for_its_reason_in_every_algorithm(house):

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 
 from .tokens import b64, now, remember
+from .wire import render
 
 ALGORITHMS = [
     *("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
@@ -136,3 +137,21 @@ def oddly_ended(text: str) -> str:
     if len(text) % 4 == 0:
         return text
     return text[:-1] + letters[letters.index(text[-1]) | 1]
+
+
+class Asker:
+    """Asks on one connection, and on a new one where the gateway closed it."""
+
+    def __init__(self, edge):
+        self.edge, self.connection = edge, None
+
+    def __call__(self, path: str, token: str | None):
+        headers = [] if token is None else [("Authorization", f"Bearer {token}")]
+        if self.connection is None:
+            self.connection = self.edge.connect()
+        self.connection.send(render("GET", path, headers))
+        answer = self.connection.read_response()
+        if answer.one("Connection") == "close":
+            self.connection.close()
+            self.connection = None
+        return answer
