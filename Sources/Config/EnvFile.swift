@@ -129,3 +129,25 @@ struct EnvFileReader {
     log.error(message, at: log.sources.span(fileIndex, lower, upper), hint: hint)
   }
 }
+
+/// Environment files outside a configuration: a backend's own, for comparing.
+public enum EnvironmentFile {
+  /// The variables of the file at a path; nil and a report in the log when it can't be read or a line
+  /// of it means different things to different loaders.
+  public static func variables(
+    at path: String, source: ConfigSource, log: DiagnosticLog
+  ) -> [String: [UInt8]]? {
+    switch source.readFile(path, ConfigLimits.fileBytesMaximum) {
+    case .bytes(let bytes):
+      let before = log.errorCount
+      let index = log.sources.add(name: path, bytes: bytes)
+      let variables = EnvFileReader.variables(ofFile: index, log: log)
+      return log.errorCount == before ? variables : nil
+    case .missing: log.error("there is no such file", inFile: path)
+    case .failed(let reason): log.error("it can't be read: \(reason)", inFile: path)
+    case .tooLarge:
+      log.error("it has more than \(ConfigLimits.fileBytesMaximum) bytes", inFile: path)
+    }
+    return nil
+  }
+}

@@ -211,6 +211,108 @@ def test_secret_check_of_a_configuration(tmp_path):
     assert check("listen 127.0.0.1:0;").returncode == 1
 
 
+DUAL = """
+env_file .env optional;
+realm one {{ preset {preset}; decrypt open.jwk;
+    access {{ secret ${{A}}; previous ${{P}} until 2030-01-01; }} refresh {{ secret ${{B}}; }} }}
+realm two {{ access {{ secret ${{C}}; {encoding} }} }}
+"""
+HEX = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+
+@pytest.mark.parametrize(
+    "change, code, said",
+    [
+        ({}, 0, None),
+        ({"C": ACCESS}, 1, "realm two, access secret          shared with realm one, access secret"),
+        ({"C": ACCESS + "\\n"}, 1, "shared with realm one, access secret, but for its writing: with a newline"),
+        ({"C": b64(ACCESS.encode())}, 1, "but for its writing: written as base64"),
+        ({"C": HEX, "A": HEX, "encoding": "encoding hex;"}, 1, "decoded from hex"),
+        ({"P": ACCESS}, 1, "no change: the same as realm one, access secret"),
+        ({"P": "'" + '"' + ACCESS + '"' + "'"}, 1, "no change: the same as realm one, access secret, but for"),
+        ({"B": ACCESS}, 0, "note: the same as realm one, access secret"),
+        ({"B": ACCESS, "preset": "nest-dual-secret"}, 1, "needs two"),
+        ({"B": ACCESS + " # c", "preset": "nest-dual-secret"}, 1, "needs two"),
+        ({"open": HEX, "A": HEX}, 1, "realm one, decrypt key             shared with realm one, access"),
+        ({"FLASK_SECRET_KEY": ACCESS}, 1, ".env             FLASK_SECRET_KEY"),
+        ({"NODE_JWT_SECRET": ACCESS}, 0, "note: the same as realm one, access secret"),
+    ],
+    ids=lambda value: str(list(value)) if isinstance(value, dict) else None,
+)
+def test_secret_check_finds_what_is_shared(tmp_path, change, code, said):
+    change = dict(change)
+    opener = bytes.fromhex(change.pop("open", "ff" * 16))
+    (tmp_path / "open.jwk").write_text(json.dumps({"kty": "oct", "k": b64(opener)}))
+    (tmp_path / "gateway.conf").write_text(
+        DUAL.format(preset=change.pop("preset", "none"), encoding=change.pop("encoding", ""))
+    )
+    values = {"A": ACCESS, "B": REFRESH, "C": OTHER_ACCESS, "P": "q" * 3 + OTHER_ACCESS, **change}
+    lines = [
+        f"{name}={value}" if value[0] in "'" or "\\" not in value else f'{name}="{value}"'
+        for name, value in values.items()
+    ]
+    (tmp_path / ".env").write_text("\n".join(lines) + "\n")
+    done = run("secret", "check", folder=tmp_path)
+    text = " ".join(done.stdout.split())
+    assert done.returncode == code, done.stdout + done.stderr
+    assert said is None or " ".join(said.split()) in text, done.stdout
+    for secret in (ACCESS, REFRESH, OTHER_ACCESS, HEX):
+        assert secret not in done.stdout + done.stderr
+
+
+def test_secret_check_compares_a_backends_environment(tmp_path):
+    (tmp_path / "gateway.conf").write_text(
+        "realm one { access { secret ${A}; } refresh { secret ${B}; } }\n"
+    )
+    environment = {"A": ACCESS, "B": REFRESH}
+    (tmp_path / "flask.env").write_text(f"JWT_SECRET_KEY={ACCESS}\nPORT=5000\n")
+    (tmp_path / "nest.env").write_text(
+        f"JWT_SECRET='\"{ACCESS}\"'\nJWT_REFRESH={REFRESH}\nB=quite_another_thing\n"
+    )
+    (tmp_path / "foreign.env").write_text("PORT=1\n")
+
+    def check(*files):
+        more = [word for file in files for word in ("--env", file)]
+        done = run("secret", "check", *more, folder=tmp_path, environment=environment)
+        assert ACCESS not in done.stdout + done.stderr
+        return done.returncode, " ".join(done.stdout.split()), done.stderr
+
+    code, text, _ = check("flask.env")
+    assert code == 0 and "flask.env JWT_SECRET_KEY ok, the same as realm one, access secret" in text
+    code, text, _ = check("flask.env", "nest.env")
+    assert code == 1
+    assert (
+        "nest.env JWT_SECRET not the same as realm one, access secret, but for its writing: with"
+        " double quotes around it" in text
+    )
+    assert "nest.env JWT_REFRESH ok, the same as realm one, refresh secret" in text
+    assert "nest.env B another value than realm one, refresh secret, which has this name" in text
+    code, text, _ = check("foreign.env")
+    assert code == 1 and "holds no secret of the configuration" in text
+    code, _, errors = check("nowhere.env")
+    assert code == 1 and "nowhere.env" in errors
+
+
+def test_secret_new_env_makes_a_configuration_that_starts(tmp_path):
+    """`gateway secret new --env > .env`, as the first page says it."""
+    (tmp_path / "gateway.conf").write_text(
+        """
+        env_file .env optional;
+        listen 127.0.0.1:0;
+        realm main { preset nest-dual-secret;
+            access { secret ${JWT_ACCESS_SECRET}; } refresh { secret ${JWT_REFRESH_SECRET}; } }
+        upstream backend { server 127.0.0.1:9; }
+        route / { upstream backend; }
+        """
+    )
+    assert run("check", folder=tmp_path).returncode == 1
+    (tmp_path / ".env").write_text("")
+    made = run("secret", "new", "--env", folder=tmp_path)
+    (tmp_path / ".env").write_text(made.stdout)
+    assert run("check", folder=tmp_path).returncode == 0
+    assert run("secret", "check", folder=tmp_path).returncode == 0
+
+
 def test_secret_check_takes_no_secret_as_a_word(tmp_path):
     done = run("secret", "check", ACCESS, folder=tmp_path)
     assert done.returncode == 2

@@ -11,40 +11,44 @@ import Tokens
 
 enum SecretCheckCommand {
   static let help = """
-    usage: gateway secret check [-c FILE]
+    usage: gateway secret check [-c FILE] [--env FILE ...]
            gateway secret check -
 
     Judges every secret of the configuration: long enough, not a published default or placeholder,
-    not the same in two realms. With - it judges the first line of standard input instead; so it
-    does where nothing is said and there is no gateway.conf. Exit code 1 when something is wrong.
-    No secret is printed.
+    and not shared by mistake: between realms, between classes where the preset wants two, as its own
+    predecessor, as the key that opens encrypted tokens, or under a name of the environment file that
+    is for something else. Two writings of one secret (base64, hex, a line end, quotes) count as the
+    same. With - it judges the first line of standard input instead; so it does where nothing is said
+    and there is no gateway.conf. Exit code 1 when something is wrong. No secret is printed.
 
-      -c FILE   the configuration (gateway.conf)
+      --env FILE   a backend's environment file: tells which of its names hold the gateway's secrets,
+                   and which nearly do; as often as needed
+      -c FILE      the configuration (gateway.conf)
 
     """
 
   static func run(_ words: [String]) -> Int32 {
     Command.run("secret check", help: help, words) { (words) throws(UsageMistake) in
-      let words = try CommandWords(words, valued: ["-c"], flagged: [])
+      let words = try CommandWords(words, valued: ["-c", "--env"], flagged: [])
       try words.expectOperands(0...1, "nothing")
       if let word = words.operands.first {
         // Not the word itself: it would be in the shell's history, and now in this output.
         guard word == "-" else {
           throw UsageMistake(message: "a secret is read from standard input (-), not from a word")
         }
-        guard try words.one("-c") == nil else {
-          throw UsageMistake(message: "say either - or -c FILE")
+        guard try words.one("-c") == nil, words.all("--env").isEmpty else {
+          throw UsageMistake(message: "- stands alone, without -c and --env")
         }
         return try checkInput()
       }
       let path = try ConfigurationOption.path(words)
-      if try words.one("-c") == nil, Files.status(path) == nil {
+      if try words.one("-c") == nil, words.all("--env").isEmpty, Files.status(path) == nil {
         guard !StandardStream.inherited(0).isTerminal else {
           throw UsageMistake(message: "there is no \(path), and nothing on standard input")
         }
         return try checkInput()
       }
-      return checkConfiguration(path)
+      return checkConfiguration(path, backends: words.all("--env"))
     }
   }
 
@@ -55,7 +59,7 @@ enum SecretCheckCommand {
     return verdict.isGood ? ExitCode.done : ExitCode.refused
   }
 
-  private static func checkConfiguration(_ path: String) -> Int32 {
+  private static func checkConfiguration(_ path: String, backends: [String]) -> Int32 {
     let log = DiagnosticLog()
     guard let directives = ConfigLoader.load(path: path, source: .system, log: log) else {
       Output.explain(log.rendered)
@@ -72,7 +76,7 @@ enum SecretCheckCommand {
       return ExitCode.refused
     }
     var isGood = true
-    var keys: [(setting: SecretSetting, key: SecretBytes)] = []
+    var known: [SecretSharing.Known] = []
     var rows: [[String]] = []
     for setting in settings {
       let place = setting.argument.span.lineOnly
@@ -91,19 +95,29 @@ enum SecretCheckCommand {
       let verdict = SecretVerdict(setting, text)
       isGood = isGood && verdict.isGood
       rows.append([place, setting.label, verdict.words])
-      if let key = verdict.key { keys.append((setting, key)) }
+      if let key = verdict.key { known.append(SecretSharing.Known(setting: setting, key: key)) }
     }
-    for (index, one) in keys.enumerated() {
-      for other in keys[..<index] where one.key.equals(other.key) {
-        let isOtherRealm = one.setting.realm != other.setting.realm
-        rows.append([
-          one.setting.argument.span.lineOnly, one.setting.label,
-          "\(isOtherRealm ? "shared" : "note: the same") with \(other.setting.label)",
-        ])
-        // Within a realm the type claim tells the classes apart; between realms nothing does.
-        if isOtherRealm { isGood = false }
+    var sharing = SecretSharing(known)
+    sharing.compare(decryptionIn: directives)
+    for directive in directives.all(named: "env_file") {
+      guard let argument = directive.arguments.first, argument.isUsable else { continue }
+      let file = ConfigPath.resolve(argument.text, relativeTo: argument.span.file)
+      // What is wrong with it was told when the configuration was read.
+      let variables = EnvironmentFile.variables(
+        at: file, source: .system, log: DiagnosticLog())
+      sharing.compare(ownFile: file, variables ?? [:])
+    }
+    for file in backends {
+      let log = DiagnosticLog()
+      if let variables = EnvironmentFile.variables(at: file, source: .system, log: log) {
+        sharing.compare(backendFile: file, variables)
+      } else {
+        Output.explain(log.rendered)
+        isGood = false
       }
     }
+    rows += sharing.rows
+    isGood = isGood && sharing.isGood
     Output.answer(TextTable.render(rows))
     return isGood ? ExitCode.done : ExitCode.refused
   }

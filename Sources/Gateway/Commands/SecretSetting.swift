@@ -15,6 +15,8 @@ struct SecretSetting {
 
   let source: Source
   let realm: String
+  /// The realm's preset.
+  let preset: TokenPreset
   let tokenClass: String
   let encoding: SecretEncoding
   /// Bytes that the longest hash of its algorithms needs.
@@ -45,6 +47,8 @@ struct SecretSetting {
   static func all(in directives: [Directive]) -> [SecretSetting] {
     var settings: [SecretSetting] = []
     for realm in directives.all(named: "realm") {
+      let presetName = realm.body.first(named: "preset")?.arguments.first?.text
+      let preset = presetName.flatMap { TokenPreset(rawValue: $0) } ?? .none
       for name in ["access", "refresh"] {
         guard let block = realm.body.first(named: name) else { continue }
         let encoding = block.body.first(named: "encoding")?.arguments.first
@@ -57,7 +61,8 @@ struct SecretSetting {
           else { continue }
           settings.append(
             SecretSetting(
-              source: source, realm: realm.arguments.first?.text ?? "", tokenClass: name,
+              source: source, realm: realm.arguments.first?.text ?? "", preset: preset,
+              tokenClass: name,
               encoding: encoding.flatMap { SecretEncoding(rawValue: $0.text) } ?? .raw,
               minimum: Swift.max(minimum, TokenAlgorithm.hs256.secretBytesMinimum),
               argument: argument))
