@@ -39,6 +39,8 @@ public struct KeyFile: Sendable {
     case verifying
     /// One private key or secret.
     case signing
+    /// The private half of every key that has one: of a realm that signs tokens itself.
+    case minting
   }
 
   /// Its keys; never empty.
@@ -68,7 +70,7 @@ public struct KeyFile: Sendable {
         keys = [TokenKey(.publicKey(key))]
         holdsPrivateKey = false
       case .privateKey(let key):
-        keys = [TokenKey(purpose == .signing ? .privateKey(key) : .publicKey(key.publicKey))]
+        keys = [TokenKey(purpose == .verifying ? .publicKey(key.publicKey) : .privateKey(key))]
         holdsPrivateKey = true
       }
     } catch {
@@ -90,9 +92,10 @@ public struct KeyFile: Sendable {
       throw KeyFileFault("is no strict JSON: \(fault.name) at byte \(offset)")
     }
     if document.containsNUL { throw KeyFileFault("holds a string with a NUL") }
-    let wantsPrivate = purpose == .signing
     func key(_ row: Int) -> JSONWebKey {
-      JSONWebKey(document: document, row: row, wantsPrivate: wantsPrivate)
+      let wantsPrivate =
+        purpose == .signing || purpose == .minting && Self.isPrivate(document, row, text)
+      return JSONWebKey(document: document, row: row, wantsPrivate: wantsPrivate)
     }
     guard let set = document.member("keys", of: 0, in: text) else {
       do throws(JSONWebKeyFault) {

@@ -56,6 +56,8 @@ public final class Realm: Sendable {
   let decryptionKeys: [DecryptionKey]
   /// True when some key can only be meant by its `kid`.
   let hasKeyIdentifiers: Bool
+  /// How it signs tokens for its backends.
+  let minting: MintRules
 
   private static let serials = Atomic<UInt32>(0)
 
@@ -89,6 +91,7 @@ public final class Realm: Sendable {
     hasRefreshClass = definition.refresh != nil
     issuer = definition.issuer.map { Array($0.utf8) }
     audiences = definition.audiences.map { Array($0.utf8) }
+    minting = MintRules(definition, keys)
     access = Self.rules(definition.access, .access, definition.preset)
     refresh = Self.rules(definition.refresh ?? ClassDefinition(), .refresh, definition.preset)
     hasRequirements = access.requirements != nil || refresh.requirements != nil
@@ -127,6 +130,15 @@ public final class Realm: Sendable {
     }
     return nil
   }
+
+  /// The algorithm of the tokens that the realm mints for a class, nil when it has no key that signs
+  /// them (`previous` never does).
+  public func mintingAlgorithm(_ use: MintedUse, _ tokenClass: TokenClass) -> TokenAlgorithm? {
+    minting.signer(use, tokenClass)?.algorithm
+  }
+
+  /// Life of the tokens that the realm mints, in seconds.
+  public var mintedLifetimeSeconds: Int64 { minting.lifetimeSeconds }
 
   /// How a person would name a key, by its index in TokenFacts: `ES256 "one"`.
   public func keyText(_ index: Int) -> String {

@@ -92,6 +92,8 @@ public struct RealmDefinition: Sendable {
   public var access = ClassDefinition()
   /// Refresh tokens, nil for a realm that has none.
   public var refresh: ClassDefinition?
+  /// What it signs itself, for its backends.
+  public var mint = MintDefinition()
 
   /// A realm with defaults throughout; it still needs an access secret.
   public init(name: String, index: Int) {

@@ -39,6 +39,8 @@ struct TokenExaminer: ~Copyable {
   private var isSignatureKnown = false
   /// Made for the first encrypted token of a realm that takes such.
   private var opener: TokenOpener?
+  /// Made for the first token that is minted.
+  private var minter: TokenMinter?
 
   init(tokenBytesMaximum: Int) {
     self.tokenBytesMaximum = tokenBytesMaximum
@@ -293,6 +295,32 @@ struct TokenExaminer: ~Copyable {
   mutating func appendClaim(_ claim: ClaimPath, to buffer: inout ByteBuffer) -> Bool {
     hasAccepted && claims.append(claim, to: &buffer)
   }
+
+  mutating func appendMinted(
+    _ use: MintedUse, from token: Span<UInt8>, _ facts: TokenFacts, source: Realm, target: Realm,
+    nowSeconds: Int64, to output: inout ByteBuffer
+  ) -> MintOutcome {
+    let minter = makeMinter()
+    let original = minter.hash(token)
+    if minter.appendKnown(
+      original, source: source, target: target, use, nowSeconds: nowSeconds, to: &output)
+    {
+      return .appended
+    }
+    guard hasAccepted else { return .unavailable }
+    return minter.append(
+      original, claims, facts, source: source, target: target, use, nowSeconds: nowSeconds,
+      to: &output)
+  }
+
+  private mutating func makeMinter() -> TokenMinter {
+    if let minter { return minter }
+    let made = TokenMinter(tokenBytesMaximum: tokenBytesMaximum)
+    minter = made
+    return made
+  }
+
+  var mintCounts: MintCounts { minter?.counts ?? MintCounts() }
 
   /// Writes the SHA-256 of the signing input into the scratch.
   private mutating func loadDigest() {

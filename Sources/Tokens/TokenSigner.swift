@@ -1,4 +1,4 @@
-// Making tokens: the command line, the demo and the tests. Not for the request path.
+// Making tokens: the command line, the demo, the tests, and what a realm mints for its backends.
 
 import Bytes
 import Crypto
@@ -14,8 +14,10 @@ public struct TokenSigner: Sendable {
   /// The algorithm that its tokens name.
   public let algorithm: TokenAlgorithm
   private let key: Key
-  /// The `kid` that its tokens name.
-  private let identifier: [UInt8]?
+  /// The header of its tokens, `{"alg":…,"typ":"JWT"}` and `kid` where the key has one.
+  private let header: String
+  /// The same as it stands in a token, with the dot behind it.
+  private let encodedHeader: [UInt8]
 
   /// Makes a signer with a shared secret; `algorithm` must be one of HS256, HS384, HS512.
   public init(_ algorithm: TokenAlgorithm = .hs256, secret: SecretBytes) {
@@ -35,15 +37,42 @@ public struct TokenSigner: Sendable {
     default: return nil
     }
     self.algorithm = algorithm
-    identifier = key.identifier
+    let name = key.identifier.map { ",\"kid\":" + JSONText.quoted(String(lossy: $0.span)) } ?? ""
+    header = "{\"alg\":\"\(algorithm.name)\",\"typ\":\"JWT\"\(name)}"
+    encodedHeader = Self.encode(header)
+  }
+
+  private static func encode(_ header: String) -> [UInt8] {
+    let bytes = Array(header.utf8)
+    var text = ByteBuffer(capacity: bytes.count / 3 * 4 + 8)
+    Base64URL.encode(bytes.span, into: &text)
+    text.append(UInt8(ascii: "."))
+    return [UInt8](copying: text.readable)
   }
 
   /// The token for `payload` (a JSON object's text), with the header `{"alg":…,"typ":"JWT"}`, and
   /// `kid` where the key has one.
-  public func sign(payload: String) -> String {
-    let name = identifier.map { ",\"kid\":" + JSONText.quoted(String(lossy: $0.span)) } ?? ""
-    return sign(
-      header: "{\"alg\":\"\(algorithm.name)\",\"typ\":\"JWT\"\(name)}", payload: payload)
+  public func sign(payload: String) -> String { sign(header: header, payload: payload) }
+
+  /// Writes the token for `payload` (a JSON object's text) into `token`, which must be empty; false
+  /// when it doesn't fit or OpenSSL fails. `signature` lends room of 1024 bytes. Allocates nothing
+  /// with a shared secret.
+  func append(
+    _ payload: Span<UInt8>, to token: inout ByteBuffer, signature: inout ByteBuffer
+  ) -> Bool {
+    token.append(encodedHeader)
+    Base64URL.encode(payload, into: &token)
+    signature.clear()
+    switch key {
+    case .mac(let key): key.append(tagOf: token.readable, to: &signature)
+    case .signature(let key, let scheme):
+      // What doesn't fit isn't worth its signature.
+      guard !token.overflowed, key.append(signatureOf: token.readable, with: scheme, to: &signature)
+      else { return false }
+    }
+    token.append(UInt8(ascii: "."))
+    Base64URL.encode(signature.readable, into: &token)
+    return !token.overflowed
   }
 
   /// The token for a header and payload taken as they are, well-formed or not: a forge for tests.

@@ -91,4 +91,20 @@ public final class TokenVerifier {
   public func appendClaim(_ claim: ClaimPath, to buffer: inout ByteBuffer) -> Bool {
     examiner.appendClaim(claim, to: &buffer)
   }
+
+  // MARK: Minting
+
+  /// Appends a token that `target` signs for its backends in place of `token` or beside it, minted from
+  /// the last accepted token's claims or remembered from a request before. `token` must be the last
+  /// accepted one, with these facts from `source`. Only `.appended` appends whole tokens.
+  public func appendMinted(
+    _ use: MintedUse, from token: Span<UInt8>, _ facts: TokenFacts, source: Realm, target: Realm,
+    nowSeconds: Int64, to output: inout ByteBuffer
+  ) -> MintOutcome {
+    examiner.appendMinted(
+      use, from: token, facts, source: source, target: target, nowSeconds: nowSeconds, to: &output)
+  }
+
+  /// How often tokens were minted and how often handed out again, since the start.
+  public var mintCounts: MintCounts { examiner.mintCounts }
 }
