@@ -23,6 +23,12 @@ struct CompiledRoute: Sendable {
   /// What the place table says, so that most requests need not touch it.
   let readsBearerOnly: Bool
   let readsBody: Bool
+  /// The judged token is not forwarded: dropped, or replaced by a minted one.
+  let withholdsToken: Bool
+  /// Something is minted: in place of the token, or as the signed identity.
+  let mints: Bool
+  /// Index into `PolicySet.mintTargets` of what takes the token's place, -1 where nothing does.
+  let mintTarget: Int32
   /// Index of the CORS policy, or a mark.
   let cors: Int32
   /// Index into `PolicySet.addresses`, -1 where every address may come.

@@ -18,6 +18,7 @@ extension Gatekeeper {
     } else {
       request.credentials.search(head, bytes, set.places[Int(route.places)])
     }
+    if route.mintTarget >= 0 { withholdTargetFields(request, route, head, bytes, set) }
     if head.upgrade == .webSocket {
       request.credentials.searchSubprotocols(head, bytes, judges: route.auth != .refresh)
     }

@@ -50,6 +50,9 @@ extension Gatekeeper {
     guard renderIdentity(request, realmIndex, set) else {
       return .refused(.denied(.tooLarge))
     }
+    if route.mints, let refusal = mint(request, token, facts, route, now, set) {
+      return .refused(refusal)
+    }
     if route.onSuccess == .revoke {
       request.subject = verifier.hashSubject(set.realmRules[realmIndex].subjectKey)
       noteRevocation(request, facts, realmIndex, now, set)
@@ -88,10 +91,7 @@ extension Gatekeeper {
     _ request: RequestPolicy, _ realmIndex: Int, _ set: PolicySet
   ) -> Bool {
     guard !set.identity.isEmpty else { return true }
-    if !request.identity.hasStorage {
-      request.identity = ByteBuffer(capacity: RequestPolicy.identityBytesMaximum)
-    }
-    request.identity.clear()
+    request.beginIdentity(set)
     for index in set.identity.indices {
       let start = request.identity.writerIndex
       let header = set.identity[index]
@@ -112,9 +112,10 @@ extension Gatekeeper {
       }
     }
     return !request.identity.overflowed
+      && request.identity.writerIndex <= RequestPolicy.identityBytesMaximum
   }
 
-  private static func append(
+  static func append(
     _ bytes: [UInt8], _ range: ByteRange, to buffer: inout ByteBuffer
   ) {
     buffer.append(bytes.span, range)

@@ -171,6 +171,7 @@ public final class Gatekeeper {
     _ set: PolicySet
   ) -> PolicyAction {
     guard request.corsPolicy >= 0 else {
+      if set.routes[request.route].withholdsToken { withholdUnjudged(request, head, bytes, set) }
       request.phase = .decided
       return .admit
     }

@@ -15,6 +15,8 @@ public struct PolicyDefinitions: Sendable {
   public var blocklistRealms: [Int]
   /// Headers that the backends may trust.
   public var identityHeaders: [IdentityHeaderDefinition]
+  /// The signed identity beside them; nil without one.
+  public var assertion: AssertionDefinition?
   /// The CORS policies.
   public var corsPolicies: [CORSDefinition]
   /// Index of the unnamed policy, which also speaks before a route is known.
@@ -57,6 +59,8 @@ public enum PolicySubject: Sendable, Equatable {
   case limit(Int)
   /// An identity header, by index.
   case identityHeader(Int)
+  /// The signed identity.
+  case assertion
 }
 
 /// Something in the definitions that can't stand.

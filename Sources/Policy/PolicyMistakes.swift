@@ -15,6 +15,7 @@ extension PolicyDefinitions {
   public func mistakes(isWhole: Bool = true) -> [PolicyMistake] {
     var found: [PolicyMistake] = []
     for index in identityHeaders.indices { found += identityMistakes(index) }
+    found += assertionMistakes()
     for index in corsPolicies.indices {
       if corsPolicies[index].origins.isEmpty, !isWhole { continue }
       found += corsPolicies[index].mistakes(.cors(index))
@@ -23,6 +24,7 @@ extension PolicyDefinitions {
     for index in routes.indices {
       found += routeMistakes(index)
       found += realmMistakes(index, isWhole: isWhole)
+      found += forwardingMistakes(index)
     }
     found += pairMistakes()
     return isWhole ? found + fallthroughMistakes() : found
@@ -39,8 +41,14 @@ extension PolicyDefinitions {
   ]
 
   private func identityMistakes(_ index: Int) -> [PolicyMistake] {
-    let name = identityHeaders[index].name
-    let subject = PolicySubject.identityHeader(index)
+    nameMistakes(
+      identityHeaders[index].name, .identityHeader(index), beside: identityHeaders[..<index])
+  }
+
+  /// What is wrong with the name of a header that the gateway alone may set.
+  func nameMistakes(
+    _ name: String, _ subject: PolicySubject, beside others: ArraySlice<IdentityHeaderDefinition>
+  ) -> [PolicyMistake] {
     guard name.isFieldToken else {
       return [PolicyMistake(subject, "`\(name)` is not a header name")]
     }
@@ -48,10 +56,9 @@ extension PolicyDefinitions {
       return [PolicyMistake(subject, "`\(name)` has a meaning of its own; choose another header")]
     }
     // Backends that fold names would see one header with two values.
-    for other in 0..<index where Self.isAlias(identityHeaders[other].name, name) {
+    for other in others where Self.isAlias(other.name, name) {
       return [
-        PolicyMistake(
-          subject, "`\(name)` and `\(identityHeaders[other].name)` are one header to a backend")
+        PolicyMistake(subject, "`\(name)` and `\(other.name)` are one header to a backend")
       ]
     }
     return []

@@ -32,6 +32,12 @@ public final class PolicySet: Sendable {
   /// What routes require of a token's claims.
   let requirements: [ClaimRequirements]
   let identity: [IdentityHeader]
+  /// The realms that mint for routes.
+  let mintTargets: [MintTarget]
+  /// What writes the signed identity, nil where nobody asks for it.
+  let assertion: MintTarget?
+  /// Room for identity headers and all that may be minted beside them.
+  let identityCapacity: Int
   let claims: [ClaimPath]
   /// The openings of the identity headers (`Name: `), and whole headers for `$realm` per realm.
   let identityBytes: [UInt8]
@@ -99,12 +105,22 @@ public final class PolicySet: Sendable {
       }
     }
     self.claims = claims
+    var compiler = RouteCompiler(definitions)
+    routes = definitions.routes.map { compiler.compile($0) }
+    mintTargets = compiler.mintRealms.map { MintTarget(definitions.realms[$0], keep) }
+    assertion = definitions.assertion.flatMap { assertion in
+      guard definitions.realms.indices.contains(assertion.realm) else { return nil }
+      let opening = keep("\(assertion.name): ")
+      return MintTarget(
+        realm: assertion.realm, accessOpening: opening, refreshOpening: opening, fields: [])
+    }
+    let mintedCount = (mintTargets.isEmpty ? 0 : 1) + (assertion == nil ? 0 : 1)
+    identityCapacity =
+      RequestPolicy.identityBytesMaximum + mintedCount * RequestPolicy.mintedBytesMaximum
     identityBytes = text
     cors = definitions.corsPolicies.map { CORSPolicy($0) }
     defaultCORS = Int32(definitions.defaultCORS ?? -1)
     errors = definitions.errors
-    var compiler = RouteCompiler(definitions)
-    routes = definitions.routes.map { compiler.compile($0) }
     routeLimits = compiler.limits
     furtherRealms = compiler.furtherRealms
     places = compiler.places
@@ -141,6 +157,7 @@ private struct RouteCompiler {
     var realms: [Int]
     var auth: AuthRule
     var onSuccess: SuccessMeaning
+    var forwarding: TokenForwarding
   }
 
   private let definitions: PolicyDefinitions
@@ -153,6 +170,8 @@ private struct RouteCompiler {
   private var knownAddresses: [[AddressBlock]: Int32] = [:]
   private(set) var addresses: [AddressTable] = []
   private(set) var answers: [CompiledAnswer] = []
+  /// The realms that mint for routes, by index.
+  private(set) var mintRealms: [Int] = []
 
   init(_ definitions: PolicyDefinitions) { self.definitions = definitions }
 
@@ -164,6 +183,7 @@ private struct RouteCompiler {
     var prefix = route.strippedPrefix.utf8.count
     if route.strippedPrefix.utf8.last == UInt8(ascii: "/") { prefix -= 1 }
     let place = placeIndex(route)
+    let forwarding = forwarding(route)
     let cors: Int32 =
       switch route.cors {
       case .policy(let index): Int32(index)
@@ -177,10 +197,29 @@ private struct RouteCompiler {
       firstFurtherRealm: firstFurtherRealm, furtherRealmCount: Int32(route.furtherRealms.count),
       places: place, requirements: requirementIndex(route),
       readsBearerOnly: place >= 0 && places[Int(place)].readsBearerOnly,
-      readsBody: place >= 0 && places[Int(place)].readsBody, cors: cors,
-      addresses: addressIndex(route), answer: answerIndex(route),
-      isObserved: route.isObserved, firstLimit: firstLimit,
+      readsBody: place >= 0 && places[Int(place)].readsBody,
+      withholdsToken: forwarding != .keep,
+      mints: place >= 0 && route.answer == nil
+        && (definitions.assertion != nil || mintTargetIndex(forwarding) >= 0),
+      mintTarget: mintTargetIndex(forwarding), cors: cors,
+      addresses: addressIndex(route), answer: answerIndex(route), isObserved: route.isObserved,
+      firstLimit: firstLimit,
       limitCount: Int32(route.limits.count))
+  }
+
+  /// What of a token goes to the backend; where nobody reads one, no backend is, or requests go on as
+  /// they came (`mode observe`), nothing is done.
+  private func forwarding(_ route: RouteDefinition) -> TokenForwarding {
+    route.auth == .none || route.answer != nil || route.isObserved ? .keep : route.forwarding
+  }
+
+  private mutating func mintTargetIndex(_ forwarding: TokenForwarding) -> Int32 {
+    guard case .remint(let realm) = forwarding, definitions.realms.indices.contains(realm) else {
+      return -1
+    }
+    if let index = mintRealms.firstIndex(of: realm) { return Int32(index) }
+    mintRealms.append(realm)
+    return Int32(mintRealms.count - 1)
   }
 
   private mutating func requirementIndex(_ route: RouteDefinition) -> Int32 {
@@ -208,17 +247,26 @@ private struct RouteCompiler {
     return Int32(answers.count - 1)
   }
 
+  private func target(_ forwarding: TokenForwarding) -> Realm? {
+    guard case .remint(let realm) = forwarding, definitions.realms.indices.contains(realm) else {
+      return nil
+    }
+    return definitions.realms[realm]
+  }
+
   private mutating func placeIndex(_ route: RouteDefinition) -> Int32 {
     let realms = route.realms
     guard route.auth != .none, !realms.isEmpty,
       realms.allSatisfy(definitions.realms.indices.contains)
     else { return -1 }
-    let key = PlaceKey(realms: realms, auth: route.auth, onSuccess: route.onSuccess)
+    let forwarding = forwarding(route)
+    let key = PlaceKey(
+      realms: realms, auth: route.auth, onSuccess: route.onSuccess, forwarding: forwarding)
     if let index = known[key] { return index }
     places.append(
       PlaceTable(
-        realms: realms.map { definitions.realms[$0] }, auth: route.auth, onSuccess: route.onSuccess)
-    )
+        realms: realms.map { definitions.realms[$0] }, auth: route.auth,
+        onSuccess: route.onSuccess, withholdsToken: forwarding != .keep, target: target(forwarding)))
     let index = Int32(places.count - 1)
     known[key] = index
     return index

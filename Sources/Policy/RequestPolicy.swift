@@ -23,6 +23,8 @@ public final class RequestPolicy {
 
   /// Room for the identity headers of one request; a token whose claims need more is too large.
   static let identityBytesMaximum = 4096
+  /// Room for one minted token with the field that it stands in.
+  static let mintedBytesMaximum = TokenVerifier.tokenBytesDefault + 1024
   /// Most limits of one route.
   static let limitsMaximum = 16
 
@@ -56,7 +58,7 @@ public final class RequestPolicy {
   var keptCredential: StreamCredential?
   /// Hash of the verified token's subject, to compare another token's with.
   var subject: Hash128?
-  /// `Name: value` lines; storage comes with the first identity.
+  /// `Name: value` lines, minted tokens among them; storage comes with the first identity.
   var identity = ByteBuffer()
   /// Permits that may go back; cleared once they are settled.
   var permits: [Permit] = []
@@ -91,6 +93,14 @@ public final class RequestPolicy {
     identity.clear()
     if !permits.isEmpty { permits.removeAll(keepingCapacity: true) }
     if !revocations.isEmpty { revocations.removeAll(keepingCapacity: false) }
+  }
+
+  /// Makes room for the identity headers and what is minted beside them; nothing is written yet.
+  func beginIdentity(_ set: PolicySet) {
+    if identity.capacity < set.identityCapacity {
+      identity = ByteBuffer(capacity: set.identityCapacity)
+    }
+    identity.clear()
   }
 
   // MARK: What was decided

@@ -34,17 +34,22 @@ public struct TokenPlace: Sendable, Equatable {
   /// submit, as Flask-JWT-Extended has it); empty when none must.
   public let csrfHeader: [UInt8]
 
+  /// Name and scheme word as the configuration spells them, for writing a token there: the library of
+  /// a backend may compare the scheme with case.
+  public let spelling: (name: String, scheme: String)
+
   private init(_ kind: Kind, _ name: String, _ scheme: String = "", csrfHeader: String = "") {
     self.kind = kind
-    self.name = name
-    nameBytes = Array(name.utf8)
+    self.name = kind == .header ? name.lowercased() : name
+    spelling = (name, scheme)
+    nameBytes = Array(self.name.utf8)
     self.scheme = scheme.utf8.map { $0.asciiLowercased }
     self.csrfHeader = csrfHeader.utf8.map { $0.asciiLowercased }
   }
 
   /// A header field; `scheme` is empty when the whole value is the token.
   public static func header(_ name: String, scheme: String) -> TokenPlace {
-    TokenPlace(.header, name.lowercased(), scheme)
+    TokenPlace(.header, name, scheme)
   }
   /// A cookie. `csrfHeader` is empty when requests that change something need no proof that a page of
   /// the site itself sent them.
@@ -57,6 +62,12 @@ public struct TokenPlace: Sendable, Equatable {
   public static func bodyField(_ name: String) -> TokenPlace { TokenPlace(.bodyField, name) }
   /// `Authorization: Bearer TOKEN`.
   public static let authorizationBearer = header("Authorization", scheme: "Bearer")
+
+  /// True for places that are read alike, however they are spelled.
+  public static func == (one: TokenPlace, two: TokenPlace) -> Bool {
+    one.kind == two.kind && one.nameBytes == two.nameBytes && one.scheme == two.scheme
+      && one.csrfHeader == two.csrfHeader
+  }
 }
 
 /// What a header value holds for a place.

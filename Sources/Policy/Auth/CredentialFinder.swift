@@ -108,12 +108,16 @@ final class CredentialFinder {
   func searchBearer(
     _ head: RequestHead, _ bytes: Span<UInt8>, _ set: PolicySet, _ route: CompiledRoute
   ) {
-    if !findBearer(head, bytes) { searchHeaders(head, bytes, set.places[Int(route.places)]) }
+    if !findBearer(head, bytes, withholds: route.withholdsToken) {
+      searchHeaders(head, bytes, set.places[Int(route.places)])
+    }
   }
 
   /// Looks through the head. The results hold until `reset()`.
   func search(_ head: RequestHead, _ bytes: Span<UInt8>, _ places: PlaceTable) {
-    if !places.readsBearerOnly || !findBearer(head, bytes) { searchHeaders(head, bytes, places) }
+    if !places.readsBearerOnly || !findBearer(head, bytes, withholds: places.withholdsToken) {
+      searchHeaders(head, bytes, places)
+    }
     if head.has(.cookie) { searchCookies(head, bytes, places) }
     if !head.query.isEmpty { searchQuery(head, bytes, places) }
     // A token that is there twice under one role is one; two tokens are two stories.
@@ -177,17 +181,42 @@ final class CredentialFinder {
     compareStrays(bytes)
   }
 
+  // MARK: The gateway's own fields
+
+  /// Keeps every field of a name from the backend, whatever it holds: the gateway writes a token of its
+  /// own there, and nobody judged what a client says.
+  func withhold(_ id: FieldName, _ name: [UInt8], _ head: RequestHead, _ bytes: Span<UInt8>) {
+    var next = head.index(of: id)
+    while let index = next {
+      let field = head.field(at: index)
+      if id != .other || Self.isSameField(bytes.slice(field.name), name),
+        !dropped.contains(field.line)
+      {
+        drop(field.line, line: true)
+      }
+      next = head.index(of: id, from: index + 1)
+    }
+  }
+
+  private static func isSameField(_ name: Span<UInt8>, _ known: [UInt8]) -> Bool {
+    name.equalsIgnoringCase(known.span)
+  }
+
   // MARK: Header fields
 
   /// `Authorization: Bearer TOKEN` in its usual spelling, or nothing: then true. What the value holds
   /// behind the scheme is left to the verifier, which refuses every byte that no token has.
-  private func findBearer(_ head: RequestHead, _ bytes: Span<UInt8>) -> Bool {
-    guard let value = head.value(of: .authorization) else { return true }
+  private func findBearer(
+    _ head: RequestHead, _ bytes: Span<UInt8>, withholds: Bool
+  ) -> Bool {
+    guard let index = head.index(of: .authorization) else { return true }
+    let value = head.field(at: index).value
     let text = bytes.slice(value)
     guard text.count > 7, text.slice(from: 0, to: 7).equalsIgnoringCase(lowercase: "bearer "),
       text[7] != UInt8(ascii: " ")
     else { return false }
     primary = Credential(state: .present, range: ByteRange(value.lower + 7, value.upper))
+    if withholds { drop(head.field(at: index).line, line: true) }
     return true
   }
 
@@ -202,7 +231,7 @@ final class CredentialFinder {
         else { continue }
         count += 1
         let reading = header.place.read(bytes.slice(field.value))
-        note(reading, field, header.role, bytes)
+        note(reading, field, header.role, places, bytes)
       }
       // Backends take the first, the last or all of them.
       if count > 1 { primary.state = .ambiguous }
@@ -210,8 +239,11 @@ final class CredentialFinder {
   }
 
   private func note(
-    _ reading: CredentialReading, _ field: Field, _ role: PlaceRole, _ bytes: Span<UInt8>
+    _ reading: CredentialReading, _ field: Field, _ role: PlaceRole, _ places: PlaceTable,
+    _ bytes: Span<UInt8>
   ) {
+    let isJudged = role == .primary || role == .secondary
+    if isJudged, places.withholdsToken, reading != .absent { drop(field.line, line: true) }
     switch reading {
     case .absent: break
     case .ambiguous: primary.state = .ambiguous
@@ -249,7 +281,7 @@ final class CredentialFinder {
         let name = bytes.slice(pair.strippedName(bytes))
         for index in 0..<places.cookies.count
         where Self.isSame(name, places.cookies[index].name) {
-          note(pair, places.cookies[index].role, bytes, cookie: Int32(index))
+          note(pair, places.cookies[index].role, places, bytes, cookie: Int32(index))
           break
         }
       }
@@ -266,14 +298,15 @@ final class CredentialFinder {
     while let pair = pairs.next(bytes) {
       for query in places.queries
       where PairScanner.name(bytes.slice(pair.name), means: query.name.span) {
-        note(pair, query.role, bytes)
+        note(pair, query.role, places, bytes)
         break
       }
     }
   }
 
   private func note(
-    _ pair: Pair, _ role: PlaceRole, _ bytes: Span<UInt8>, cookie: Int32 = -1
+    _ pair: Pair, _ role: PlaceRole, _ places: PlaceTable, _ bytes: Span<UInt8>,
+    cookie: Int32 = -1
   ) {
     let isQuery = cookie < 0
     let value = pair.value(bytes)
@@ -282,10 +315,10 @@ final class CredentialFinder {
     switch role {
     case .primary:
       // A query token is judged and then kept out of everybody's logs.
-      if isQuery { hold(pair.whole, isQuery) }
+      if isQuery || places.withholdsToken { hold(pair.whole, isQuery) }
       if isCoded { primary.addMalformed() } else { primary.add(value, bytes, cookie: cookie) }
     case .secondary:
-      if isQuery { hold(pair.whole, isQuery) }
+      if isQuery || places.withholdsToken { hold(pair.whole, isQuery) }
       if !isCoded { secondary.add(value, bytes, cookie: cookie) }
     case .dropped:
       if PairScanner.looksLikeToken(bytes.slice(value)) { hold(pair.whole, isQuery) }

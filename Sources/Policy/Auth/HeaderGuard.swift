@@ -70,6 +70,7 @@ public final class HeaderGuard: Sendable {
     }
     for name in Self.reserved { add(name, mayBeProper: false) }
     for header in definitions.identityHeaders { add(header.name, mayBeProper: false) }
+    if let assertion = definitions.assertion { add(assertion.name, mayBeProper: false) }
     for name in Self.properOnly { add(name, mayBeProper: true) }
     for realm in definitions.realms {
       for place in realm.places(.access) + realm.places(.refresh) where place.kind == .header {

@@ -1,4 +1,4 @@
-// What the configuration says about one identity header, before it is compiled.
+// What the configuration says about identity headers, before it is compiled.
 
 import Tokens
 
@@ -21,5 +21,22 @@ public struct IdentityHeaderDefinition: Sendable {
   public init(name: String, source: IdentitySource) {
     self.name = name
     self.source = source
+  }
+}
+
+/// The `assertion` line of the `identity` block.
+public struct AssertionDefinition: Sendable {
+  /// The field name where nothing is said.
+  public static let nameDefault = "X-Identity-Assertion"
+
+  /// The field name as it is sent upstream.
+  public var name: String
+  /// Index of the realm whose access key signs it.
+  public var realm: Int
+
+  /// Makes an assertion.
+  public init(name: String = nameDefault, realm: Int) {
+    self.name = name
+    self.realm = realm
   }
 }

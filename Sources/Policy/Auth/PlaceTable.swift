@@ -16,7 +16,7 @@ import Tokens
 enum PlaceRole: UInt8, Sendable {
   /// The token that the route judges.
   case primary
-  /// A refresh token beside it that is learned on logout; forwarded.
+  /// A refresh token beside it that is learned on logout; forwarded where the judged one is.
   case secondary
   /// Not forwarded.
   case dropped
@@ -58,10 +58,18 @@ final class PlaceTable: Sendable {
   let secondaryBodyFields: [[UInt8]]
   /// True when the only header place is `Authorization: Bearer`, the case worth a short cut.
   let readsBearerOnly: Bool
+  /// True when neither the judged token nor one beside it is forwarded.
+  let withholdsToken: Bool
   /// True when a request's body may hold a token that matters.
   var readsBody: Bool { !bodyFields.isEmpty || !secondaryBodyFields.isEmpty }
 
-  init(realms: [Realm], auth: AuthRule, onSuccess: SuccessMeaning) {
+  /// The places of a route. `target` is the realm whose tokens the backend reads where they are minted:
+  /// what a client sends in their places was judged by nobody.
+  init(
+    realms: [Realm], auth: AuthRule, onSuccess: SuccessMeaning, withholdsToken: Bool = false,
+    target: Realm? = nil
+  ) {
+    self.withholdsToken = withholdsToken
     let access = realms.flatMap { $0.places(.access) }
     let refresh = realms.flatMap { $0.hasRefreshClass ? $0.places(.refresh) : [] }
     let readsBodies = auth == .refresh || auth == .any || onSuccess == .revoke
@@ -100,6 +108,15 @@ final class PlaceTable: Sendable {
         guard readsBodies else { continue }
         if role == .primary { bodyFields.append(place.nameBytes) }
         if role == .secondary { secondaryBodyFields.append(place.nameBytes) }
+      }
+    }
+    // Its header fields are held back as a whole: `MintTarget`.
+    for place in target.map({ $0.places(.access) + $0.places(.refresh) }) ?? [] {
+      if place.kind == .cookie, !cookies.contains(where: { $0.name == place.nameBytes }) {
+        cookies.append(Named(name: place.nameBytes, role: .dropped))
+      }
+      if place.kind == .query, !queries.contains(where: { $0.name == place.nameBytes }) {
+        queries.append(Named(name: place.nameBytes, role: .dropped))
       }
     }
     if !headers.contains(where: { $0.place == .authorizationBearer }) {

@@ -71,6 +71,16 @@ public enum SuccessMeaning: UInt8, Sendable {
   case revoke
 }
 
+/// What of the judged token a backend gets.
+public enum TokenForwarding: Sendable, Equatable, Hashable {
+  /// The token as it came.
+  case keep
+  /// Nothing.
+  case drop
+  /// A short-lived one instead that the realm with this index signs.
+  case remint(Int)
+}
+
 /// One route.
 public struct RouteDefinition: Sendable {
   /// Most realms of one route; a forged token costs a try of each one's keys.
@@ -111,6 +121,10 @@ public struct RouteDefinition: Sendable {
   /// True when whoever serves the route may compare paths without case: its backend; the gateway's
   /// own answers never do.
   public var foldsCase: Bool { answer == nil && framework.foldsCase }
+  /// What of the judged token the backend gets.
+  public var forwarding = TokenForwarding.keep
+  /// The block around the route that says so, for people: `upstream nest`; empty for the route's own.
+  public var forwardingOrigin = ""
   /// What a 2xx answer means.
   public var onSuccess: SuccessMeaning
   /// Who may come, block by block from the outside in; all of them must admit.

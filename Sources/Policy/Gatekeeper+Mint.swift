@@ -1,0 +1,113 @@
+// What of a token goes to the backend: the token itself, nothing, or one that a realm of the backend
+// signs; and the signed identity beside the plain headers.
+//
+// The judged token is held back where it is found (`CredentialFinder`); what is minted is written
+// behind the identity headers, so that a head that is written again, for another server or as an
+// upgrade, says the same. Loop only; warm, nothing is allocated.
+
+import Bytes
+import HTTPWire
+import Tokens
+
+/// A realm that mints for routes, and the fields that its tokens are written to.
+struct MintTarget: Sendable {
+  /// Index of the realm.
+  let realm: Int
+  /// `Name: Scheme ` in `PolicySet.identityBytes`, for access and for refresh tokens.
+  let accessOpening: ByteRange
+  let refreshOpening: ByteRange
+  /// The fields in which the realm's backends look for tokens. Clients' own are never forwarded.
+  let fields: [Field]
+
+  struct Field: Sendable {
+    let id: FieldName
+    let name: [UInt8]
+  }
+}
+
+extension MintTarget {
+  /// The fields in which a realm's backends look for tokens; `keep` stores a text. A realm without
+  /// header places has the usual one.
+  init(_ realm: Realm, _ keep: (String) -> ByteRange) {
+    func place(_ tokenClass: TokenClass) -> TokenPlace {
+      realm.places(tokenClass).first { $0.kind == .header } ?? .authorizationBearer
+    }
+    func opening(_ place: TokenPlace) -> ByteRange {
+      let (name, scheme) = place.spelling
+      return keep(scheme.isEmpty ? "\(name): " : "\(name): \(scheme) ")
+    }
+    self.realm = realm.index
+    accessOpening = opening(place(.access))
+    refreshOpening = opening(place(.refresh))
+    var fields: [Field] = []
+    let all = realm.places(.access) + realm.places(.refresh) + [place(.access), place(.refresh)]
+    for place in all where place.kind == .header {
+      if fields.contains(where: { $0.name == place.nameBytes }) { continue }
+      fields.append(Field(id: FieldName(place.nameBytes.span), name: place.nameBytes))
+    }
+    self.fields = fields
+  }
+}
+
+extension Gatekeeper {
+  /// Writes what is minted from the last verified token behind the identity headers; the refusal when
+  /// that is not possible.
+  func mint(
+    _ request: RequestPolicy, _ token: Span<UInt8>, _ facts: TokenFacts, _ route: CompiledRoute,
+    _ now: PolicyTime, _ set: PolicySet
+  ) -> Refusal? {
+    if set.identity.isEmpty { request.beginIdentity(set) }
+    if route.mintTarget >= 0 {
+      let target = set.mintTargets[Int(route.mintTarget)]
+      let opening = facts.tokenClass == .access ? target.accessOpening : target.refreshOpening
+      if let refusal = append(
+        .replacement, request, token, facts, target.realm, opening, now, set)
+      {
+        return refusal
+      }
+    }
+    guard let assertion = set.assertion else { return nil }
+    return append(
+      .assertion, request, token, facts, assertion.realm, assertion.accessOpening, now, set)
+  }
+
+  private func append(
+    _ use: MintedUse, _ request: RequestPolicy, _ token: Span<UInt8>, _ facts: TokenFacts,
+    _ target: Int, _ opening: ByteRange, _ now: PolicyTime, _ set: PolicySet
+  ) -> Refusal? {
+    Self.append(set.identityBytes, opening, to: &request.identity)
+    let outcome = verifier.appendMinted(
+      use, from: token, facts, source: realms[Int(facts.realmIndex)], target: realms[target],
+      nowSeconds: now.epochSeconds, to: &request.identity)
+    request.identity.append("\r\n")
+    switch outcome {
+    case .appended: return request.identity.overflowed ? .denied(.tooLarge) : nil
+    // Like claims that don't fit into identity headers: another token may do, this one never will.
+    case .tooLarge: return .denied(.tooLarge)
+    case .unavailable: return .unavailable
+    }
+  }
+
+  /// Keeps the tokens of a request that passes without being judged from the backend: of a preflight.
+  func withholdUnjudged(
+    _ request: RequestPolicy, _ head: RequestHead, _ bytes: Span<UInt8>, _ set: PolicySet
+  ) {
+    let route = set.routes[request.route]
+    guard route.places >= 0 else { return }
+    request.credentials.search(head, bytes, set.places[Int(route.places)])
+    if route.mintTarget >= 0 { withholdTargetFields(request, route, head, bytes, set) }
+  }
+
+  /// Keeps a client's own fields out of the places where the backend looks for minted tokens. Also
+  /// where nothing is minted, because nobody presented a token.
+  func withholdTargetFields(
+    _ request: RequestPolicy, _ route: CompiledRoute, _ head: RequestHead, _ bytes: Span<UInt8>,
+    _ set: PolicySet
+  ) {
+    let target = set.mintTargets[Int(route.mintTarget)]
+    for index in target.fields.indices where head.has(target.fields[index].id) {
+      request.credentials.withhold(
+        target.fields[index].id, target.fields[index].name, head, bytes)
+    }
+  }
+}
