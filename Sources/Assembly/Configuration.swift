@@ -98,6 +98,8 @@ public struct RouteListing: Sendable {
   public let answersItself: Bool
   /// True with `mode observe`.
   public let isObserved: Bool
+  /// What of the token the backend gets: `keep`, `drop` or `remint` and a realm.
+  public let forwarding: String
   /// True when a 2xx answer revokes the presented tokens.
   public let revokesOnSuccess: Bool
   /// Name of the style of its error answers.

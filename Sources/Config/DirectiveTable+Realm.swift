@@ -37,6 +37,20 @@ extension DirectiveTable {
       "The tokens that get new ones. Without a secret or key of its own it takes the access keys, and"
         + " `type` must say `refresh`."),
     DirectiveRule(
+      "mint { }", in: [.realm], 0...0, opens: .mint,
+      "What the tokens say that the realm signs for its backends (`forward_token remint`,"
+        + " `assertion`)."),
+    DirectiveRule(
+      "lifetime TIME", in: [.mint], 1...1, standard: "60s",
+      "Their life, 5s to 60s; never beyond the end of the token that they are made from."),
+    DirectiveRule(
+      "claims all|none", in: [.mint], 1...1, standard: "all",
+      "Whether all claims are copied, or only `sub`, `jti` and the mapped ones."),
+    DirectiveRule(
+      "claim NAME CLAIM", in: [.mint], 2...2, isRepeatable: true,
+      "Gives them a claim (`realm_access.roles` for a nested one, `$realm` for the name of the realm"
+        + " that verified the token) under this name. Up to 32."),
+    DirectiveRule(
       "secret TEXT", in: [.tokenClass], 1...1, isSecret: true,
       "The shared secret, from a variable: `secret ${JWT_ACCESS_SECRET};`."),
     DirectiveRule(

@@ -41,6 +41,12 @@ extension DirectiveTable {
       "realm NAME...", in: shared, 1...any, standard: "the only one",
       "Whose tokens. Of several the first whose key fits judges a token."),
     DirectiveRule(
+      "forward_token keep|drop|remint [REALM]", in: [.identity, .upstream] + shared, 1...2,
+      standard: "keep",
+      "What of the judged token the backend gets: the token, nothing, or one that REALM signs with its"
+        + " own key for at most a minute. A route's word counts before a group's, an upstream's and"
+        + " that of `identity`."),
+    DirectiveRule(
       "require scope|role|claim|fresh|none ...", in: shared, 1...any, isRepeatable: true,
       "What the token must say: `scope NAME...`, `role NAME...`, `claim NAME [VALUE...]` (any of the"
         + " values) or `fresh`. All lines hold, those of the groups around too; `none` clears them."

@@ -118,6 +118,9 @@ public enum DirectiveTable {
       "Sends a claim (`sub`, `user.id` for a nested one, `$realm` for the realm's name) as this"
         + " header."),
     DirectiveRule(
+      "assertion REALM [HEADER]", in: [.identity], 1...2, standard: "`X-Identity-Assertion`",
+      "Sends the identity as a JWT too, signed with REALM's access key, minted as its `mint` says."),
+    DirectiveRule(
       "blocklist { }", in: [.top], 0...0, opens: .blocklist, "Revoked tokens."),
     DirectiveRule(
       "store memory", in: [.blocklist], 1...1, standard: "memory", "Where they are kept."),

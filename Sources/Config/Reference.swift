@@ -29,8 +29,8 @@ extension DirectiveTable {
     case .routeLimits: "limits { }` of a route or group, as in `group { limits { } }"
     case .group: "group PREFIX { }"
     case .route: "route [METHOD...] PATH { }"
-    case .top, .listen, .admin, .realm, .keySet, .identity, .blocklist, .cors, .limit, .limits,
-      .upstream:
+    case .top, .listen, .admin, .realm, .keySet, .mint, .identity, .blocklist, .cors, .limit,
+      .limits, .upstream:
       block.name
     }
   }

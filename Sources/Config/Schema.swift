@@ -11,6 +11,7 @@ public enum Block: UInt8, Sendable, CaseIterable {
   case realm
   case tokenClass
   case keySet
+  case mint
   case identity
   case blocklist
   case cors
@@ -30,6 +31,7 @@ public enum Block: UInt8, Sendable, CaseIterable {
     case .realm: "realm { }"
     case .tokenClass: "access { } and refresh { }"
     case .keySet: "jwks URL { }"
+    case .mint: "mint { }"
     case .identity: "identity { }"
     case .blocklist: "blocklist { }"
     case .cors: "cors { }"

@@ -1,13 +1,24 @@
-// Whether a realm whose keys were replaced may take its place: the rule of `PolicyDefinitions` about
-// keys in common, asked again while the gateway runs. Control loop; costs what it compares.
+// Whether a realm whose keys were replaced may take its place: the rules of `PolicyDefinitions` about
+// keys in common and keys that sign, asked again while the gateway runs. Control loop; costs what it compares.
 
 import Tokens
 
 extension PolicySet {
   /// Why `realm` can't stand in for the realm of its index, nil when it can: on a route that takes
   /// tokens of several realms no two of them may have a key in common, because then nobody could say
-  /// whose a token is. `realms` are those in use, by index. For a person; holds no key.
+  /// whose a token is; and a realm that mints goes on having a key for it. `realms` are those in use, by index. For a person; holds no key.
   public func keyConflict(of realm: Realm, among realms: [Realm]) -> String? {
+    let signs =
+      mintTargets.contains { $0.realm == realm.index } || assertion?.realm == realm.index
+    if signs, realms.indices.contains(realm.index) {
+      for tokenClass in TokenClass.allCases
+      where realms[realm.index].mintingAlgorithm(.replacement, tokenClass) != nil
+        && realm.mintingAlgorithm(.replacement, tokenClass) == nil
+      {
+        return "realm \(realm.name) signs \(tokenClass.name) tokens for its backends, and would have"
+          + " no private key or secret for it"
+      }
+    }
     for route in routes where route.auth != .none && route.furtherRealmCount > 0 {
       let further = furtherRealms[
         Int(route.firstFurtherRealm)..<Int(route.firstFurtherRealm + route.furtherRealmCount)]

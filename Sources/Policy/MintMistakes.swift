@@ -34,13 +34,19 @@ extension PolicyDefinitions {
       !route.realms.isEmpty, route.realms.allSatisfy(realms.indices.contains)
     else { return [] }
     let subject = PolicySubject.route(index)
-    var word = "forward_token drop"
+    let word = route.forwardingText
     var found: [PolicyMistake] = []
+    if route.isObserved {
+      return [
+        PolicyMistake(
+          subject, "\(word) can't hold where requests go on as they came",
+          hint: "say forward_token keep; or mode enforce; on this route")
+      ]
+    }
     if case .remint(let target) = route.forwarding, realms.indices.contains(target) {
-      word = "forward_token remint"
       for tokenClass in TokenClass.allCases where route.takes(tokenClass, of: realms) {
         if realms[target].mintingAlgorithm(.replacement, tokenClass) != nil { continue }
-        found.append(unsigned(subject, said(word, by: route), realms[target], tokenClass))
+        found.append(unsigned(subject, word, realms[target], tokenClass))
       }
     }
     let places = PlaceTable(
@@ -49,14 +55,10 @@ extension PolicyDefinitions {
       found.append(
         PolicyMistake(
           subject,
-          "\(said(word, by: route)) can't take the token out of a body, and this route reads one"
+          "\(word) can't take the token out of a body, and this route reads one"
             + " there", hint: "say forward_token keep; on this route"))
     }
     return found
-  }
-
-  private func said(_ word: String, by route: RouteDefinition) -> String {
-    route.forwardingOrigin.isEmpty ? word : "\(word) (of \(route.forwardingOrigin))"
   }
 
   private func unsigned(
@@ -74,6 +76,17 @@ extension PolicyDefinitions {
 }
 
 extension RouteDefinition {
+  /// What it says of tokens and where that stands: `forward_token drop (of upstream nest)`.
+  fileprivate var forwardingText: String {
+    let word: String =
+      switch forwarding {
+      case .keep: "keep"
+      case .drop: "drop"
+      case .remint: "remint"
+      }
+    return "forward_token \(word)" + (forwardingOrigin.isEmpty ? "" : " (of \(forwardingOrigin))")
+  }
+
   /// True when tokens of a class may pass.
   fileprivate func takes(_ tokenClass: TokenClass, of realms: [Realm]) -> Bool {
     switch (auth, tokenClass) {

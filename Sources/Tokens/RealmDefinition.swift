@@ -92,7 +92,9 @@ public struct RealmDefinition: Sendable {
   public var access = ClassDefinition()
   /// Refresh tokens, nil for a realm that has none.
   public var refresh: ClassDefinition?
-  /// What it signs itself, for its backends.
+  /// True where it signs tokens itself: then its key files are read with their private halves.
+  public var signsItself = false
+  /// What it signs, for its backends.
   public var mint = MintDefinition()
 
   /// A realm with defaults throughout; it still needs an access secret.

@@ -76,6 +76,14 @@ public enum TokenAlgorithm: UInt8, Sendable, CaseIterable {
   /// True for the algorithms of a key pair. Asked for each token: the symmetric ones come first.
   var isAsymmetric: Bool { rawValue > Self.hs512.rawValue }
 
+  /// True for RSA, whose signatures take some thirty times as long as others'.
+  public var signsSlowly: Bool {
+    switch self {
+    case .rs256, .rs384, .rs512, .ps256, .ps384, .ps512: true
+    case .hs256, .hs384, .hs512, .es256, .es384, .es512, .edDSA: false
+    }
+  }
+
   /// Smallest secret in bytes: the size of the hash (RFC 7518 §3.2). 0 where there is no secret.
   public var secretBytesMinimum: Int {
     switch method {

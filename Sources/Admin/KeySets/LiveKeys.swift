@@ -172,7 +172,8 @@ final class LiveKeys {
           readings.append((use, .decryption(try DecryptionKey(bytes.span))))
           count = max(count, 1)
         case .tokenClass:
-          let file = try KeyFile(bytes.span, for: .verifying)
+          let signs = change.definitions[use.realm].signsItself
+          let file = try KeyFile(bytes.span, for: signs ? .minting : .verifying)
           holdsSeveral = holdsSeveral || (use.directive == "key" && file.keys.count > 1)
           readings.append((use, .keys(.file(file))))
           count = max(count, file.keys.count)

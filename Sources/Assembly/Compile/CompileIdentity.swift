@@ -6,8 +6,10 @@ import Proxy
 import Tokens
 
 extension Compiler {
-  /// The headers of the `identity` block. Policy judges their names.
+  /// What the `identity` block says. Policy judges their names.
   func identity(_ directive: Directive) {
+    topForwarding = forwarding(directive.body, of: "identity")
+    if let line = directive.body.first(named: "assertion") { assertion(line) }
     for header in directive.body.all(named: "header") {
       guard header.arguments.count == 2, header.arguments.allSatisfy(\.isUsable) else { continue }
       let (named, claim) = (header.arguments[0], header.arguments[1])

@@ -133,12 +133,12 @@ extension Compiler {
     _ directive: Directive, _ argument: Argument, _ bytes: [UInt8]
   ) -> KeyFile? {
     do throws(KeyFileFault) {
-      let file = try KeyFile(bytes.span, for: .verifying)
+      let file = try KeyFile(bytes.span, for: keyFilePurpose)
       if directive.name == "key", file.keys.count > 1 {
         return argument.refuse(log, "holds several keys", "write jwks for a set")
       }
       for note in file.notes { log.warning("skipped: \(note)", at: argument.span, hint: nil) }
-      if file.holdsPrivateKey {
+      if file.holdsPrivateKey, keyFilePurpose == .verifying {
         log.warning(
           "\(argument.quotedForMessage) holds a private key", at: argument.span,
           hint: "the public half is enough here, and can't be stolen")

@@ -21,6 +21,7 @@ extension Compiler {
       case .cors(let policy): (sources, index) = (corsDirectives, policy)
       case .limit(let limit): (sources, index) = (limitDirectives, limit)
       case .identityHeader(let header): (sources, index) = (identityDirectives, header)
+      case .assertion: (sources, index) = ([assertionDirective].compactMap(\.self), 0)
       }
       let message = redacted(mistake.message, values)
       var hint = mistake.hint.map { redacted($0, values) }

@@ -75,6 +75,9 @@ extension Compiler {
     }
     definition.decryptionKeys = body.all(named: "decrypt").enumerated()
       .compactMap { decryptionKey($0.element, $0.offset) }
+    if let mint = body.first(named: "mint") { definition.mint = self.mint(mint) }
+    definition.signsItself = mintsByAny || mintingRealms.contains(name)
+    keyFilePurpose = definition.signsItself ? .minting : .verifying
     // A realm without an access block lacks its secret, which Tokens says.
     var lines: [(line: ClaimRequirement, text: String)] = []
     requirements(body, to: &lines)

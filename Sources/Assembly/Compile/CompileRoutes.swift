@@ -36,7 +36,7 @@ extension Compiler {
     } else {
       scope.isBroken = true
     }
-    apply(directive.body, to: &scope)
+    apply(directive.body, of: "group \(scope.prefix)", to: &scope)
     members(directive.body, scope)
   }
 
@@ -54,7 +54,7 @@ extension Compiler {
         scope.isBroken = true
       }
     }
-    apply(directive.body, to: &scope)
+    apply(directive.body, of: "", to: &scope)
     guard let argument = directive.arguments.last,
       let path = path(argument, below: outer.prefix), !scope.isBroken
     else { return }
@@ -63,7 +63,7 @@ extension Compiler {
 
   // MARK: Settings
 
-  private func apply(_ body: [Directive], to scope: inout RouteScope) {
+  private func apply(_ body: [Directive], of block: String, to scope: inout RouteScope) {
     let errorsBefore = log.errorCount
     if let target = routeTarget(body) { scope.target = target }
     if let lines = addressLines(body) { scope.addresses.append(lines) }
@@ -82,6 +82,7 @@ extension Compiler {
         ])
     }
     if let directive = body.first(named: "realm") { scope.realms = realms(directive) }
+    if let line = forwarding(body, of: block) { scope.forwarding = line }
     requirements(body, to: &scope.requirements)
     for directive in body.all(named: "limit") where directive.opens == nil {
       limitNamesOf(directive, &scope)
@@ -195,6 +196,7 @@ extension Compiler {
       scope.errors ?? traits.errors ?? topErrors ?? realm.flatMap(presetStyle) ?? .problem
     var cors = scope.cors ?? policy.defaultCORS.map { .policy($0) } ?? .pass
     if answer != nil, cors == .pass { cors = .off }
+    let forwarding = forwarding(scope, traits, auth, answer)
     for host in scope.hosts.isEmpty ? [(.any, "")] : scope.hosts {
       if scope.isDoubtful { doubtfulRoutes.insert(policy.routes.count) }
       policy.routes.append(
@@ -207,6 +209,8 @@ extension Compiler {
           addressBlocks: scope.addresses.map { AddressBlock($0.rules) }, answer: answer,
           allowsMethodFallthrough: scope.allowsMethodFallthrough,
           isObserved: scope.observeLine != nil))
+      policy.routes[policy.routes.count - 1].forwarding = forwarding.forwarding
+      policy.routes[policy.routes.count - 1].forwardingOrigin = forwarding.origin
       routeDirectives.append(directive)
       let label = (methods + [host.text + path]).joined(separator: " ")
       var traffic = RouteTraffic(
@@ -232,10 +236,20 @@ extension Compiler {
           limits: scope.limits.map { limitNames.names[$0] }, cors: corsText(cors),
           addresses: scope.addresses.flatMap(\.text), target: targetText,
           answersItself: answer != nil, isObserved: scope.observeLine != nil,
+          forwarding: forwardingText(forwarding.forwarding),
           revokesOnSuccess: scope.onSuccess == .revoke,
           errors: styled(style, flask422: scope.flask422 ?? false).rawValue,
           strippedPrefix: stripped, place: directive.span.lineOnly))
     }
+  }
+
+  /// What the backend gets of a token: by the route, else the groups, the upstream, `identity`.
+  private func forwarding(
+    _ scope: RouteScope, _ traits: UpstreamTraits, _ auth: AuthRule, _ answer: RouteAnswer?
+  ) -> ForwardingLine {
+    let keep = ForwardingLine(forwarding: .keep, origin: "")
+    if auth == .none || answer != nil { return keep }
+    return scope.forwarding ?? traits.forwarding ?? topForwarding ?? keep
   }
 
   /// The style that a realm's preset brings; `problem`, which they bring for want of a better one, is

@@ -9,6 +9,7 @@ import Proxy
 struct UpstreamTraits {
   var framework = Framework.unknown
   var errors: ErrorStyle?
+  var forwarding: ForwardingLine?
 }
 
 extension Compiler {
@@ -56,6 +57,7 @@ extension Compiler {
       traits.framework = argument.word(log, choices, meant: Self.pathReaders) ?? .unknown
     }
     traits.errors = errorStyle(self.argument("errors", of: body))
+    traits.forwarding = forwarding(body, of: "upstream \(name)")
     times(body, &upstream)
     if let argument = self.argument("upstream_host", of: body), argument.isUsable {
       upstream.upstreamHost = host(argument)

@@ -53,6 +53,15 @@ final class Compiler {
   var corsDirectives: [Directive] = []
   var limitDirectives: [Directive] = []
   var identityDirectives: [Directive] = []
+  var assertionDirective: Directive?
+  /// What `identity` says about the tokens that backends get.
+  var topForwarding: ForwardingLine?
+  /// Names of the realms that sign tokens themselves.
+  var mintingRealms: Set<String> = []
+  /// What is kept of the key files of the realm that is being read.
+  var keyFilePurpose = KeyFile.Purpose.verifying
+  /// True when a `remint` names no realm.
+  var mintsByAny = false
 
   init(log: DiagnosticLog, mainFile: String, source: ConfigSource) {
     self.log = log
@@ -67,6 +76,7 @@ final class Compiler {
     if !directives.contains(where: { $0.name == "listen" }) {
       log.error("nothing to listen on", inFile: mainFile, hint: "add listen 127.0.0.1:8080;")
     }
+    noteMintingRealms(directives)
     for directive in directives.all(named: "realm") { realm(directive) }
     makeRealms()
     if let directive = directives.first(named: "identity") { identity(directive) }
@@ -84,6 +94,7 @@ final class Compiler {
         hint: "add group /api { upstream NAME; route / { auth required; } }")
     }
     judgePolicy(directives)
+    warnOfMinting()
     liveKeys.definitions = realmDefinitions
     return Configuration(
       settings: settings, policy: policy, liveKeys: liveKeys, routes: listings)

@@ -15,6 +15,8 @@ struct RouteScope {
   var listeners: [Int] = []
   var auth: AuthRule?
   var realms: [Int] = []
+  /// What of the token the backend gets.
+  var forwarding: ForwardingLine?
   /// What tokens must say, and how the configuration says it.
   var requirements: [(line: ClaimRequirement, text: String)] = []
   var limits: [Int] = []

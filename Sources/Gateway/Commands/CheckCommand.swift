@@ -23,12 +23,13 @@ enum CheckCommand {
       guard let configuration = ConfigurationOption.load(path, tellsAll: true) else {
         return ExitCode.refused
       }
-      Output.answer("\(path): ok\n" + summary(configuration.settings))
+      Output.answer("\(path): ok\n" + summary(configuration))
       return ExitCode.done
     }
   }
 
-  private static func summary(_ settings: GatewaySettings) -> String {
+  private static func summary(_ configuration: Configuration) -> String {
+    let settings = configuration.settings
     var rows: [[String]] = []
     func row(_ name: String, _ items: [String]) {
       rows.append(["  " + name, items.isEmpty ? "none" : items.joined(separator: ", ")])
@@ -37,6 +38,9 @@ enum CheckCommand {
     row("admin", settings.admin.map { [$0.address.description] } ?? [])
     row("workers", [settings.workerCount == 0 ? "one for each core" : "\(settings.workerCount)"])
     row("realms", settings.realmNames)
+    if let assertion = configuration.policy.assertion {
+      row("assertion", ["\(assertion.name) by realm \(settings.realmNames[assertion.realm])"])
+    }
     row("upstreams", settings.upstreams.map(\.name))
     row("routes", ["\(settings.routes.count)"])
     row("journal", settings.blocklist.journalPath.map { [$0] } ?? [])

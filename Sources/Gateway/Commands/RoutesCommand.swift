@@ -8,8 +8,8 @@ enum RoutesCommand {
 
     Lists every route with what it inherits: methods, host, path, whether it enforces or only
     observes, auth, realm, required claims, limits, CORS policy, whose addresses it admits, upstream
-    or own answer, and where it stands. A request takes the longest path that fits; at equal paths a
-    named method comes before any.
+    or own answer, what of the token the upstream gets, and where it stands. A request takes the
+    longest path that fits; at equal paths a named method comes before any.
 
       -c FILE   the configuration (gateway.conf)
 
@@ -31,7 +31,7 @@ enum RoutesCommand {
     var rows = [
       [
         "METHODS", "HOST", "PATH", "MODE", "AUTH", "REALM", "REQUIRE", "LIMITS", "CORS",
-        "ADDRESSES", "UPSTREAM", "PLACE",
+        "ADDRESSES", "UPSTREAM", "TOKEN", "PLACE",
       ]
     ]
     for route in routes {
@@ -43,7 +43,7 @@ enum RoutesCommand {
         route.requirements.isEmpty ? "-" : route.requirements.joined(separator: "; "),
         route.limits.isEmpty ? "-" : route.limits.joined(separator: ","), route.cors,
         route.addresses.isEmpty ? "*" : route.addresses.joined(separator: "; "), route.target,
-        route.place,
+        route.auth == "none" || route.answersItself ? "-" : route.forwarding, route.place,
       ])
     }
     return TextTable.render(rows)
