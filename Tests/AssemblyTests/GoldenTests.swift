@@ -106,6 +106,9 @@ func dump(_ configuration: Configuration) -> String {
     case .realmName: out += "identity \(header.name) = realm's name\n"
     }
   }
+  if let assertion = configuration.policy.assertion {
+    out += "assertion \(assertion.name) by \(assertion.realm)\n"
+  }
   for policy in configuration.policy.corsPolicies { out += "\(policy)\n" }
   for limit in configuration.policy.limits { out += "\(limit)\n" }
   for upstream in settings.upstreams {
@@ -135,6 +138,7 @@ func dump(_ configuration: Configuration) -> String {
     add("stream_idle", traffic.streamIdleTimeoutMilliseconds)
     add("grace", traffic.tokenGraceMilliseconds)
     add("addresses", route.addresses.isEmpty ? nil : route.addresses)
+    add("token", rule.forwarding == .keep ? nil : route.forwarding)
     add("answer", rule.answer)
     add("mode", rule.isObserved ? "observe" : nil)
     #expect(rule.isObserved == route.isObserved && rule.isObserved == traffic.isObserved)

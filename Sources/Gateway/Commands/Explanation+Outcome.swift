@@ -43,6 +43,7 @@ extension Explanation {
     for index in 0..<head.fieldCount {
       let field = head.field(at: index)
       if field.id == .host, upstream.upstreamHost != nil { continue }
+      if policy.isDropped(field) { continue }
       if field.id == .authorization {
         buffer.append("Authorization: (as sent)\r\n")
       } else if !head.isHopByHop(at: index), !set.headerGuard.isGuarded(field, bytes: bytes.span) {
@@ -51,7 +52,7 @@ extension Explanation {
     }
     ForwardedFields.append(
       facts, bytes: bytes.span, withForwarded: upstream.sendsForwarded, to: &buffer)
-    policy.appendIdentity(to: &buffer)
+    for line in identityLines() { buffer.append(text: line + "\r\n") }
     if head.upgrade == .webSocket {
       buffer.append("Connection: Upgrade\r\nUpgrade: websocket\r\n")
     }

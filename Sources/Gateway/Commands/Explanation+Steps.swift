@@ -28,7 +28,7 @@ extension Explanation {
     } else if policy.refusal == nil {
       lines.append("caller: anonymous")
     }
-    return lines + upgradeSteps()
+    return lines + forwardingSteps() + upgradeSteps()
   }
 
   // MARK: Before the token
