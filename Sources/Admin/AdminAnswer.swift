@@ -1,20 +1,23 @@
 // One answer of the admin server, and how it becomes bytes.
 //
-// Every body is a JSON object; that of an error says what is wrong in `error`, for a person. What
-// the request held is never repeated: a body may be a token. Every answer ends its connection.
+// Every body but that of the metrics is a JSON object; that of an error says what is wrong in
+// `error`, for a person. What the request held is never repeated: a body may be a token. Every answer
+// ends its connection.
 
 import Bytes
 import HTTPWire
 
-/// A status and a JSON object. Thrown where a request is refused.
+/// A status and a body. Thrown where a request is refused.
 struct AdminAnswer: Error, Sendable, Equatable {
   /// Seconds after which the gateway's own trouble is worth another try.
   static let retryAfterSeconds = 5
 
   /// The HTTP status.
   let status: Int
-  /// The text of a JSON object.
+  /// The text of a JSON object, or of metrics.
   let body: String
+  /// What the body is.
+  let contentType: StaticString
   /// The methods that the path takes, for 405.
   var allow: String?
 
@@ -22,6 +25,20 @@ struct AdminAnswer: Error, Sendable, Equatable {
   init(status: Int, _ object: JSONObjectText) {
     self.status = status
     body = object.text
+    contentType = "application/json"
+  }
+
+  /// What a scraper is answered.
+  init(_ metrics: MetricsText) {
+    status = 200
+    body = metrics.text
+    contentType = "text/plain; version=0.0.4; charset=utf-8"
+  }
+
+  /// Equal when a client can't tell them apart.
+  static func == (left: AdminAnswer, right: AdminAnswer) -> Bool {
+    left.status == right.status && left.body == right.body && left.allow == right.allow
+      && "\(left.contentType)" == "\(right.contentType)"
   }
 
   /// A refusal with a sentence for people and further members.
@@ -48,7 +65,9 @@ struct AdminAnswer: Error, Sendable, Equatable {
     HeadWriter.append(status: status, to: &buffer)
     buffer.append("Date: ")
     HTTPDate.append(epochSeconds: epochSeconds, to: &buffer)
-    buffer.append("\r\nContent-Type: application/json\r\n")
+    buffer.append("\r\nContent-Type: ")
+    buffer.append(contentType)
+    buffer.append("\r\n")
     HeadWriter.append(name: "Content-Length", decimal: body.utf8.count, to: &buffer)
     // A stored answer about a running process is a wrong one.
     buffer.append("Cache-Control: no-store\r\nConnection: close\r\n")

@@ -1,7 +1,7 @@
 // Who may ask what of the admin server: a complete request head in, an endpoint or a refusal out.
 //
-// The Unix socket's mode (0600) is its lock. Over TCP everything but `GET /health` needs the bearer
-// token, asked for first so that a stranger can't even learn which paths there are; and what
+// The Unix socket's mode (0600) is its lock. Over TCP everything but `GET /health` and
+// `GET /metrics` needs the bearer token, asked for first so that a stranger can't even learn which paths there are; and what
 // changes something needs a JSON content type, which a browser never sends elsewhere without
 // asking, and a loopback Host, so that a name that was rebound to 127.0.0.1 is no way in (DESIGN
 // §5.10).
@@ -17,6 +17,8 @@ enum AdminEndpoint: Sendable, Equatable {
   case health
   /// What it is and does.
   case status
+  /// What it counts, for Prometheus.
+  case metrics
   /// Revoke a token, a subject's tokens, or everyone's.
   case revoke
   /// Take a revocation back.
@@ -25,8 +27,16 @@ enum AdminEndpoint: Sendable, Equatable {
   /// True for what is read, with GET or HEAD; the others are POST with a JSON body.
   var isReadOnly: Bool {
     switch self {
-    case .health, .status: true
+    case .health, .status, .metrics: true
     case .revoke, .unrevoke: false
+    }
+  }
+
+  /// True for what whoever reaches a TCP address may read.
+  fileprivate var isOpen: Bool {
+    switch self {
+    case .health, .metrics: true
+    case .status, .revoke, .unrevoke: false
     }
   }
 
@@ -35,6 +45,8 @@ enum AdminEndpoint: Sendable, Equatable {
       self = .health
     } else if path.equals("/status") {
       self = .status
+    } else if path.equals("/metrics") {
+      self = .metrics
     } else if path.equals("/revoke") {
       self = .revoke
     } else if path.equals("/unrevoke") {
@@ -52,14 +64,15 @@ struct AdminGate {
 
   /// True when the address is a Unix socket.
   let isLocal: Bool
-  /// What requests over TCP must present; without one only health is answered there.
+  /// What requests over TCP must present; without one only health and metrics are answered there.
   let token: SecretBytes?
 
   /// The endpoint that a request is for, if it may pass.
   func admit(_ head: RequestHead, _ bytes: Span<UInt8>) throws(AdminAnswer) -> AdminEndpoint {
     let endpoint = AdminEndpoint(bytes.slice(head.path))
     let isReading = head.method == .get || head.method == .head
-    if !isLocal, !(endpoint == .health && isReading), !isAuthorized(head, bytes) {
+    let isOpen = endpoint?.isOpen ?? false
+    if !isLocal, !(isOpen && isReading), !isAuthorized(head, bytes) {
       throw .refusal(401, "this needs `Authorization: Bearer` with the admin token")
     }
     guard let endpoint else { throw .refusal(404, "no such path") }

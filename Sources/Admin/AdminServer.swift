@@ -10,6 +10,7 @@
 //                           "upstreams":[{"name","servers":[…]}],"routes":N,"realms":[…],
 //                           "blocklist":{"entries","store":"memory"|"journal","store_failing"},
 //                           "limit_overflows":N,"warnings":[…],"counters":{…}}
+//     GET  /metrics    200, the same in the text format of Prometheus, and more of it
 //     POST /revoke     {"jti":"…","expires":EPOCH?} | {"token":"…"} |
 //                      {"subject":"…","before":EPOCH?} | {"everyone":true,"before":EPOCH?},
 //                      each with "realm":"…" where there are several.

@@ -13,7 +13,8 @@ extension ControlLoop {
   func perform(_ call: AdminCall) {
     switch call.endpoint {
     case .health: server?.answer(call.connection, .health(isDraining: isDraining))
-    case .status: askForCounters(call)
+    case .status: askForCounters(call, for: .status)
+    case .metrics: askForCounters(call, for: .metrics)
     case .revoke, .unrevoke:
       do throws(AdminAnswer) {
         try change(call)
@@ -57,35 +58,37 @@ extension ControlLoop {
 
   // MARK: Status
 
-  private func askForCounters(_ call: AdminCall) {
+  private func askForCounters(_ call: AdminCall, for form: ReportForm) {
     countersSerial += 1
     var missing: [Int] = []
     for (index, worker) in workers.enumerated() where !worker.hasEnded {
       worker.mailbox.send(.reportCounters(serial: countersSerial))
       missing.append(index)
     }
-    guard !missing.isEmpty else { return answerStatus(call.connection, missing: 0) }
+    guard !missing.isEmpty else { return answerReport(call.connection, form, missing: 0) }
     wait(
-      call, .counters(serial: countersSerial, missing: missing), ControlLoop.countersNanoseconds)
+      call, .counters(serial: countersSerial, missing: missing, form: form),
+      ControlLoop.countersNanoseconds)
   }
 
   /// A worker has told its counters (nil: for good). Its answer to a later question answers the
   /// earlier ones too.
   func collect(from worker: Int, serial told: UInt64?) {
     for index in pending.indices {
-      guard case .counters(let serial, var missing) = pending[index].kind,
+      guard case .counters(let serial, var missing, let form) = pending[index].kind,
         serial <= told ?? .max
       else { continue }
       missing.removeAll { $0 == worker }
-      pending[index].kind = .counters(serial: serial, missing: missing)
-      if missing.isEmpty { answerStatus(pending[index].connection, missing: 0) }
+      pending[index].kind = .counters(serial: serial, missing: missing, form: form)
+      if missing.isEmpty { answerReport(pending[index].connection, form, missing: 0) }
     }
     pending.removeAll { request in
-      if case .counters(_, let missing) = request.kind { missing.isEmpty } else { false }
+      if case .counters(_, let missing, _) = request.kind { missing.isEmpty } else { false }
     }
   }
 
-  func answerStatus(_ connection: UInt64, missing: Int) {
+  /// Describes the gateway; of a worker that has not answered what it said last is told.
+  func answerReport(_ connection: UInt64, _ form: ReportForm, missing: Int) {
     var sum = Counters()
     for worker in workers { sum.add(worker.counters) }
     let report = StatusReport(
@@ -94,6 +97,9 @@ extension ControlLoop {
       nowSeconds: clock.realtimeMilliseconds() / 1000,
       workersAnswered: workers.count - missing, counters: sum,
       blocklistEntries: keeper.entryCount, isStoreFailing: keeper.isStoreFailing)
-    server?.answer(connection, AdminAnswer(status: 200, report.object))
+    switch form {
+    case .status: server?.answer(connection, AdminAnswer(status: 200, report.object))
+    case .metrics: server?.answer(connection, AdminAnswer(MetricsReport(report).text))
+    }
   }
 }

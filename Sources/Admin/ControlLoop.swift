@@ -149,7 +149,8 @@ public final class ControlLoop {
     for request in pending where request.deadline <= now {
       switch request.kind {
       case .store: server?.answer(request.connection, .storeIsLate)
-      case .counters(_, let missing): answerStatus(request.connection, missing: missing.count)
+      case .counters(_, let missing, let form):
+        answerReport(request.connection, form, missing: missing.count)
       }
     }
     pending.removeAll { $0.deadline <= now }

@@ -19,14 +19,22 @@ struct WorkerState {
   var owesRealms = false
 }
 
+/// How the gateway is described.
+enum ReportForm {
+  /// `/status`.
+  case status
+  /// `/metrics`.
+  case metrics
+}
+
 /// An admin request that waits for others. Its connection waits with it, so there are never more
 /// than connections.
 struct PendingAnswer {
   enum Kind {
     /// For the store: what to say when it is written.
     case store(AdminAnswer)
-    /// For counters asked for under `serial`, from these workers.
-    case counters(serial: UInt64, missing: [Int])
+    /// For counters asked for under `serial`, from these workers; what is to become of them.
+    case counters(serial: UInt64, missing: [Int], form: ReportForm)
   }
   let connection: UInt64
   let deadline: Int64

@@ -88,6 +88,8 @@ struct StatusReport {
     object.add("listeners", listeners(settings))
     object.add("upstreams", upstreams(settings))
     object.add("routes", settings.routes.count)
+    let observed = observed(settings)
+    if !observed.isEmpty { object.add("observed", observed) }
     object.add("realms", realms.map(\.name))
     let keys = realms.flatMap(keys)
     if !keys.isEmpty { object.add("keys", keys) }
@@ -127,25 +129,42 @@ struct StatusReport {
     }
   }
 
-  /// The keys of a realm where there is a choice of them, for whoever wants to drop one.
+  /// The routes that only watch, and what they let through.
+  private func observed(_ settings: GatewaySettings) -> [JSONObjectText] {
+    settings.routes.indices.filter { settings.routes[$0].isObserved }.map { index in
+      var object = JSONObjectText()
+      object.add("route", settings.routes[index].label)
+      var would = JSONObjectText()
+      for refusal in Refusal.observable {
+        let count = counters.decisions.letThrough(refusal, route: index)
+        if count > 0 { would.add(refusal.name.description, count) }
+      }
+      object.add("would_refuse", would)
+      return object
+    }
+  }
+
+  /// The keys of a realm, for whoever wants to drop one.
   private func keys(of realm: Realm) -> [JSONObjectText] {
     realm.keyReports.map { report in
       var object = JSONObjectText()
       object.add("realm", realm.name)
       object.add("key", report.key)
       object.add("place", report.place)
-      object.add("classes", report.classes.map { "\($0.name)" })
+      object.add("class", word: report.tokenClass.name)
       object.add("tokens", report.count)
       object.add("last_used", report.lastUse.map(date) ?? "not since the start")
       if let newest = report.newestExpiration { object.add("newest_token_expires", date(newest)) }
       if let end = report.end { object.add("counts_until", date(end)) }
-      switch report.drop(nowSeconds: nowSeconds, uptimeSeconds: uptimeSeconds) {
+      switch report.drop(nowSeconds: nowSeconds) {
       case nil: break
       case .safe: object.add("safe_to_drop", "yes")
       case .tokenLives(let until):
         object.add("safe_to_drop", "no: a token of it lives until \(date(until))")
       case .notYetKnown(let until):
         object.add("safe_to_drop", "not known before \(date(until))")
+      case .successorUnseen:
+        object.add("safe_to_drop", "not known: no token of the new secret was seen yet")
       case .unknown: object.add("safe_to_drop", "not known: its class has no lifetime")
       }
       return object
@@ -194,6 +213,7 @@ struct StatusReport {
     object.add("upgrades", counters.upgrades)
     object.add("tunnels_open", counters.tunnelsOpen)
     object.add("streams_ended_by_token", counters.streamsEndedByToken)
+    object.add("streams_outliving_token", counters.streamsOutlivingToken)
     object.add("accept_pauses", counters.acceptPauses)
     object.add("signatures_verified", counters.signaturesVerified)
     object.add("signatures_remembered", counters.signaturesRemembered)

@@ -37,7 +37,7 @@ public enum DirectiveTable {
     DirectiveRule(
       "admin ADDRESS [{ }]", in: [.top], 1...1, opens: .admin, blockIsOptional: true,
       "Where `revoke` and `status` reach the running gateway: a Unix socket of mode 0600, or a TCP"
-        + " address, which without a token answers `GET /health` only."),
+        + " address, which without a token answers `GET /health` and `GET /metrics` only."),
     DirectiveRule(
       "token_file FILE", in: [.admin], 1...1,
       "The token for a TCP address: 32 bytes or more; one line feed at the end is dropped."),

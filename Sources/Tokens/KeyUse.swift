@@ -1,22 +1,59 @@
 // How much a key is used: what an operator asks before dropping an old one.
 //
-// Counted only in realms where there is a choice (a class with several keys, or a key with an end),
-// so that the ordinary realm with one secret for each class pays one branch. The numbers are shared
-// by all workers; they are few, and written with relaxed order: nothing is decided by them.
-//
-// They begin at the start of the gateway: what a key did before is not known.
+// Counted for every key and class, so that whoever looks for a key's use finds it. The numbers are
+// shared by all workers and written with relaxed order: nothing is decided by them. They begin at the
+// start of the gateway; what a key did before is not known.
 
 import Synchronization
 
 /// The numbers of one key. Any thread.
 final class KeyUse: Sendable {
+  private let access = ClassUse()
+  private let refresh = ClassUse()
+
+  /// Notes a token of a class that the key verified.
+  func note(_ tokenClass: TokenClass, expiration: Int64, nowSeconds: Int64) {
+    switch tokenClass {
+    case .access: access.note(expiration: expiration, nowSeconds: nowSeconds)
+    case .refresh: refresh.note(expiration: expiration, nowSeconds: nowSeconds)
+    }
+  }
+
+  /// What it was used for, for one class.
+  func numbers(_ tokenClass: TokenClass) -> KeyUseNumbers {
+    switch tokenClass {
+    case .access: access.numbers
+    case .refresh: refresh.numbers
+    }
+  }
+
+  /// When it was first seen to have signed, whatever the class; nil for not yet.
+  var firstUse: Int64? {
+    switch (access.numbers.firstUse, refresh.numbers.firstUse) {
+    case (let one?, let two?): Swift.min(one, two)
+    case (let one, let two): one ?? two
+    }
+  }
+}
+
+/// What a key was used for since the start; the times are nil before the first use.
+struct KeyUseNumbers {
+  var count = 0
+  var firstUse: Int64?
+  var lastUse: Int64?
+  var newestExpiration: Int64?
+}
+
+/// One class's part of it.
+private struct ClassUse: ~Copyable, Sendable {
   private let count = Atomic<Int>(0)
+  private let firstUse = Atomic<Int64>(.max)
   private let lastUse = Atomic<Int64>(.min)
   private let newestExpiration = Atomic<Int64>(.min)
 
-  /// Notes a token that the key verified.
   func note(expiration: Int64, nowSeconds: Int64) {
-    count.wrappingAdd(1, ordering: .relaxed)
+    let before = count.wrappingAdd(1, ordering: .relaxed).oldValue
+    if before == 0 { firstUse.min(nowSeconds, ordering: .relaxed) }
     // A second is written once, and an expiration when it is the newest: mostly these only load.
     if lastUse.load(ordering: .relaxed) < nowSeconds {
       lastUse.max(nowSeconds, ordering: .relaxed)
@@ -26,17 +63,19 @@ final class KeyUse: Sendable {
     }
   }
 
-  /// Number of tokens; last use and newest expiration, nil before the first.
-  var numbers: (count: Int, lastUse: Int64?, newestExpiration: Int64?) {
+  var numbers: KeyUseNumbers {
     let count = count.load(ordering: .relaxed)
-    guard count > 0 else { return (0, nil, nil) }
-    return (
-      count, lastUse.load(ordering: .relaxed), newestExpiration.load(ordering: .relaxed)
-    )
+    guard count > 0 else { return KeyUseNumbers() }
+    // Another worker may be between its count and its times.
+    func told(_ time: Int64) -> Int64? { time == .min || time == .max ? nil : time }
+    return KeyUseNumbers(
+      count: count, firstUse: told(firstUse.load(ordering: .relaxed)),
+      lastUse: told(lastUse.load(ordering: .relaxed)),
+      newestExpiration: told(newestExpiration.load(ordering: .relaxed)))
   }
 }
 
-/// What is known of one key of a realm.
+/// What is known of one key of a realm, for one of the classes that it signs.
 public struct KeyReport: Sendable, Equatable {
   /// Whether an old key may go.
   public enum Drop: Sendable, Equatable {
@@ -44,57 +83,85 @@ public struct KeyReport: Sendable, Equatable {
     case safe
     /// A token of it lives until then, in seconds since 1970.
     case tokenLives(until: Int64)
-    /// The gateway has not run as long as a token may live; it will have by then.
+    /// Tokens that were not seen may live until then, in seconds since 1970: the new secret has not
+    /// been in use for a token's lifetime.
     case notYetKnown(until: Int64)
+    /// No token of the new secret was seen: the old one may still be signing.
+    case successorUnseen
     /// The class has no lifetime, so that tokens may live for any time.
     case unknown
+
+    /// The stable name in metrics.
+    public var name: StaticString {
+      switch self {
+      case .safe: "safe"
+      case .tokenLives: "token_lives"
+      case .notYetKnown: "not_yet_known"
+      case .successorUnseen: "successor_unseen"
+      case .unknown: "no_lifetime"
+      }
+    }
   }
 
   /// Algorithm and names: `ES256 "one"`.
   public let key: String
-  /// Which of the settings it is: `secret`, `previous 1`, `key file 2`.
+  /// Which of the class's settings it is: `secret`, `previous 1`, `key file 2`.
   public let place: String
-  /// The classes that it signs or signed for.
-  public let classes: [TokenClass]
-  /// First second at which it no longer counts for any class, nil for a key without end.
+  /// The class.
+  public let tokenClass: TokenClass
+  /// First second at which it no longer counts for the class, nil for a key without end.
   public let end: Int64?
-  /// Tokens that it verified since the start.
+  /// Tokens of the class that it verified since the start.
   public let count: Int
   /// When it last did, in seconds since 1970; nil for never.
   public let lastUse: Int64?
   /// When the newest of these tokens expires.
   public let newestExpiration: Int64?
-  /// The longest life of a token of its classes, nil without a limit.
+  /// The longest life of a token of the class, nil without a limit.
   public let lifetimeSeconds: Int64?
+  /// How long after its expiration a token is still taken.
+  public let leewaySeconds: Int64
+  /// When the secret that took its place was first seen to have signed; nil for not yet.
+  public let successorFirstUse: Int64?
 
   /// Whether it may go, for a key with an end; nil for the others.
-  public func drop(nowSeconds: Int64, uptimeSeconds: Int64) -> Drop? {
+  ///
+  /// Tokens that nobody has shown yet live no longer than a lifetime after the last of them was
+  /// signed. When that was, only the signer knows; where it is one, it was before the first token of
+  /// the new secret.
+  public func drop(nowSeconds: Int64) -> Drop? {
     guard let end else { return nil }
     if nowSeconds >= end { return .safe }
-    if let newestExpiration, newestExpiration > nowSeconds {
-      return .tokenLives(until: Swift.min(newestExpiration, end))
+    // Claims are bounded, so that these sums don't overflow (`ClaimSet`, `RealmKeys`).
+    if let newestExpiration, nowSeconds < newestExpiration &+ leewaySeconds {
+      return .tokenLives(until: Swift.min(newestExpiration &+ leewaySeconds, end))
     }
-    // It signed nothing since it became the old one, which was at the start at the latest.
     guard let lifetimeSeconds else { return .unknown }
-    if uptimeSeconds >= lifetimeSeconds { return .safe }
-    return .notYetKnown(until: Swift.min(nowSeconds + lifetimeSeconds - uptimeSeconds, end))
+    guard let successorFirstUse else { return .successorUnseen }
+    let last = successorFirstUse &+ lifetimeSeconds &+ leewaySeconds
+    return nowSeconds >= last ? .safe : .notYetKnown(until: Swift.min(last, end))
   }
 }
 
 extension Realm {
-  /// What is known of each key, in the order of the settings; empty where nothing is counted.
+  /// What is known of each key for each of its classes, in the order of the settings.
   public var keyReports: [KeyReport] {
-    guard countsKeyUse else { return [] }
-    return keys.indices.map { index in
-      let key = keys[index]
-      let classes = TokenClass.allCases.filter { key.end(of: $0) > .min }
-      let lifetimes = classes.map { lifetimeSeconds($0) }
-      let numbers = key.use.numbers
-      return KeyReport(
-        key: keyText(index), place: key.place, classes: classes,
-        end: key.end == .max ? nil : key.end, count: numbers.count, lastUse: numbers.lastUse,
-        newestExpiration: numbers.newestExpiration,
-        lifetimeSeconds: lifetimes.contains(nil) ? nil : lifetimes.compactMap { $0 }.max())
+    keys.indices.flatMap { index in
+      TokenClass.allCases.filter { keys[index].end(of: $0) > .min }.map { report(index, $0) }
     }
+  }
+
+  private func report(_ index: Int, _ tokenClass: TokenClass) -> KeyReport {
+    let key = keys[index]
+    let end = key.end(of: tokenClass)
+    let numbers = key.use.numbers(tokenClass)
+    // Of one secret with several algorithms any will do.
+    let successors = keys.filter { $0.end(of: tokenClass) == .max && $0.isSecret(of: tokenClass) }
+    return KeyReport(
+      key: keyText(index), place: key.place(of: tokenClass), tokenClass: tokenClass,
+      end: end == .max ? nil : end, count: numbers.count, lastUse: numbers.lastUse,
+      newestExpiration: numbers.newestExpiration, lifetimeSeconds: lifetimeSeconds(tokenClass),
+      leewaySeconds: leewaySeconds,
+      successorFirstUse: successors.compactMap(\.use.firstUse).min())
   }
 }

@@ -46,8 +46,6 @@ public final class Realm: Sendable {
   let keys: [VerificationKey]
   /// Algorithms that some key has.
   let algorithmMask: UInt16
-  /// True when it is counted what each key is used for: where a class has a choice of keys.
-  let countsKeyUse: Bool
   /// What its fetched sets may bring; empty without one.
   let remoteKeys: RemoteKeys
   /// Algorithms that some key has or may get.
@@ -78,9 +76,6 @@ public final class Realm: Sendable {
     algorithmMask = keys.reduce(0) { $0 | $1.algorithm.mask }
     remoteKeys = RemoteKeys(definition)
     possibleAlgorithms = algorithmMask | remoteKeys.algorithms
-    countsKeyUse = TokenClass.allCases.contains { tokenClass in
-      keys.count { $0.end(of: tokenClass) > .min } > 1
-    }
     decryptionKeys = definition.decryptionKeys
     hasKeyIdentifiers = keys.contains { !$0.isUnnamed }
     self.weaknesses = weaknesses

@@ -103,9 +103,8 @@ struct TokenExaminer: ~Copyable {
     if algorithm.isAsymmetric, !isSignatureKnown {
       remember(token, realm, keyIndex, judged.expiration, nowSeconds)
     }
-    if realm.countsKeyUse {
-      realm.keys[keyIndex].use.note(expiration: judged.expiration, nowSeconds: nowSeconds)
-    }
+    realm.keys[keyIndex].use.note(
+      judged.tokenClass, expiration: judged.expiration, nowSeconds: nowSeconds)
     let hasTokenIdentifier = claims.hasTokenIdentifier
     signingInput.clear()
     if !hasTokenIdentifier { signingInput.append(token.slice(parts.signingInput)) }

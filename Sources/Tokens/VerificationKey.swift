@@ -33,9 +33,10 @@ final class VerificationKey: Sendable {
   let refreshEnd: Int64
   /// The later of the two.
   let end: Int64
-  /// Which of the settings it comes from: `secret`, `previous 1`, `key file 2`.
-  let place: String
-  /// What it was used for; counted where the realm says so.
+  /// Which of the settings of each class it comes from.
+  private let accessSource: RealmFault.Source
+  private let refreshSource: RealmFault.Source
+  /// What it was used for.
   let use: KeyUse
 
   init(_ draft: KeyDraft, use: KeyUse) {
@@ -48,7 +49,8 @@ final class VerificationKey: Sendable {
     accessEnd = draft.accessEnd
     refreshEnd = draft.refreshEnd
     end = Swift.max(draft.accessEnd, draft.refreshEnd)
-    place = draft.place
+    accessSource = draft.accessSource
+    refreshSource = draft.refreshSource
     material = draft.keyMaterial
   }
 
@@ -60,6 +62,23 @@ final class VerificationKey: Sendable {
   /// First second at which it no longer counts for a class.
   func end(of tokenClass: TokenClass) -> Int64 {
     tokenClass == .access ? accessEnd : refreshEnd
+  }
+
+  /// Which of a class's settings it comes from: `secret`, `previous 1`, `key file 2`.
+  func place(of tokenClass: TokenClass) -> String {
+    switch tokenClass == .access ? accessSource : refreshSource {
+    case .secret: "secret"
+    case .previous(let index): "previous \(index + 1)"
+    case .keyFile(let index): "key file \(index + 1)"
+    }
+  }
+
+  /// True for the current secret of a class.
+  func isSecret(of tokenClass: TokenClass) -> Bool {
+    switch tokenClass == .access ? accessSource : refreshSource {
+    case .secret: true
+    case .previous, .keyFile: false
+    }
   }
 
   /// True when a token's `kid` may mean this key.
@@ -93,7 +112,8 @@ struct KeyDraft {
   var isShared = false
   var accessEnd = Int64.min
   var refreshEnd = Int64.min
-  let place: String
+  var accessSource: RealmFault.Source
+  var refreshSource: RealmFault.Source
 
   /// Takes a key for one class.
   init(
@@ -101,12 +121,8 @@ struct KeyDraft {
     _ tokenClass: TokenClass, _ source: RealmFault.Source, end: Int64 = .max
   ) {
     self.material = material
-    place =
-      switch source {
-      case .secret: "secret"
-      case .previous(let index): "previous \(index + 1)"
-      case .keyFile(let index): "key file \(index + 1)"
-      }
+    accessSource = source
+    refreshSource = source
     self.algorithm = algorithm
     if let identifier { identifiers = [identifier] } else { isUnnamed = true }
     if tokenClass == .access { accessEnd = end } else { refreshEnd = end }
@@ -118,6 +134,9 @@ struct KeyDraft {
       identifiers.append(identifier)
     }
     isUnnamed = isUnnamed || other.isUnnamed
+    // Where one class names it twice, the place that counts longest is the one to be told.
+    if other.accessEnd > accessEnd { accessSource = other.accessSource }
+    if other.refreshEnd > refreshEnd { refreshSource = other.refreshSource }
     accessEnd = Swift.max(accessEnd, other.accessEnd)
     refreshEnd = Swift.max(refreshEnd, other.refreshEnd)
   }

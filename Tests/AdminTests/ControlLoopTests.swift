@@ -197,13 +197,18 @@ private let status = "GET /status HTTP/1.1\r\nHost: a\r\n\r\n"
       + #""workers":{"count":0,"answered":0},"#
       + #""listeners":[{"name":"main","address":"127.0.0.1:8080"}],"#
       + #""upstreams":[{"name":"flask","servers":["one:80","two:81"]}],"routes":0,"#
-      + #""realms":["main"],"#
+      + #""realms":["main"],"keys":["#
+      + #"{"realm":"main","key":"HS256","place":"secret","class":"access","tokens":0,"#
+      + #""last_used":"not since the start"},"#
+      + #"{"realm":"main","key":"HS256","place":"secret","class":"refresh","tokens":0,"#
+      + #""last_used":"not since the start"}],"#
       + #""blocklist":{"entries":1,"store":"memory","store_failing":false},"limit_overflows":0,"#
       + #""warnings":["realm \"main\": weak secret"],"counters":{"connections_accepted":0,"#
       + #""connections_refused":0,"proxy_headers_refused":0,"#
       + #""connections_open":0,"requests":0,"requests_malformed":0,"requests_refused":0,"#
       + #""upstream_failures":0,"upstream_connects":0,"upstream_reuses":0,"upstream_retries":0,"#
       + #""upgrades":0,"tunnels_open":0,"streams_ended_by_token":0,"#
+      + #""streams_outliving_token":0,"#
       + #""accept_pauses":0,"signatures_verified":0,"signatures_remembered":0,"#
       + #""log_lines_dropped":0,"revocations_not_durable":0}}"#
     #expect(reply.body == want)

@@ -11,6 +11,22 @@
 //
 // Cold path: a scraper asks every few seconds, so `String` is good enough here. Any thread.
 
+/// The labels of a sample, in the order told.
+struct MetricLabels: ExpressibleByDictionaryLiteral {
+  private(set) var pairs: [(name: StaticString, value: String)]
+
+  init(dictionaryLiteral elements: (StaticString, String)...) {
+    pairs = elements.map { (name: $0.0, value: $0.1) }
+  }
+
+  /// These and one more.
+  func and(_ name: StaticString, _ value: String) -> MetricLabels {
+    var labels = self
+    labels.pairs.append((name: name, value: value))
+    return labels
+  }
+}
+
 /// Builds one answer, family by family.
 struct MetricsText {
   /// What a family's numbers mean.
@@ -22,7 +38,7 @@ struct MetricsText {
   }
 
   /// Longest value of a label in characters; a key set's names are not ours.
-  static let labelCharactersMaximum = 128
+  static let labelCharactersMaximum = 256
 
   /// The answer so far.
   private(set) var text = ""
@@ -39,7 +55,7 @@ struct MetricsText {
 
   /// Adds a sample of the family; one with the labels of an earlier one is left out.
   mutating func sample(
-    _ value: some BinaryInteger, _ labels: KeyValuePairs<StaticString, String> = [:]
+    _ value: some BinaryInteger, _ labels: MetricLabels = [:]
   ) {
     let shown = MetricsText.render(labels)
     guard told.insert(shown).inserted else { return }
@@ -54,9 +70,10 @@ struct MetricsText {
     sample(value)
   }
 
-  private static func render(_ labels: KeyValuePairs<StaticString, String>) -> String {
-    guard !labels.isEmpty else { return "" }
-    return "{" + labels.map { "\($0.key)=\"\(escaped($0.value))\"" }.joined(separator: ",") + "}"
+  private static func render(_ labels: MetricLabels) -> String {
+    guard !labels.pairs.isEmpty else { return "" }
+    let shown = labels.pairs.map { "\($0.name)=\"\(escaped($0.value))\"" }
+    return "{" + shown.joined(separator: ",") + "}"
   }
 
   /// A label's value between its quotes: backslash, quote and line feed escaped, as the format asks;

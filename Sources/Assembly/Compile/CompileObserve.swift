@@ -46,7 +46,8 @@ extension Compiler {
       if line.labels.count > Self.labelsTold {
         names += " and \(line.labels.count - Self.labelsTold) more"
       }
-      let guarded = line.guardedCount == 0 ? "" : "; auth is not enforced on \(line.guardedCount) of them"
+      let guarded =
+        line.guardedCount == 0 ? "" : "; auth is not enforced on \(line.guardedCount) of them"
       log.warning(
         "observed, nothing is refused for a token, a limit or an origin: \(names)\(guarded)",
         at: line.span, hint: "take this line out to enforce what the configuration says")

@@ -255,7 +255,9 @@ struct SignatureDiagnosis {
 extension VerificationKey {
   /// What to call it: `realm main's access secret`, `realm main's previous refresh secret 1`.
   func label(in realm: Realm) -> String {
-    let classes = TokenClass.allCases.filter { end(of: $0) > .min }.map { "\($0.name)" }
+    let signed = TokenClass.allCases.filter { end(of: $0) > .min }
+    let classes = signed.map { "\($0.name)" }
+    let place = place(of: signed.first ?? .access)
     let which = realm.hasRefreshClass && classes.count == 2 ? "" : (classes.first ?? "") + " "
     let owner = "realm \(realm.name)'s "
     switch source {
