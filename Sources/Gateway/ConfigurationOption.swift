@@ -23,4 +23,19 @@ enum ConfigurationOption {
     }
     return configuration
   }
+
+  /// The same for commands that judge tokens: with the keys of the copies that the running gateway left
+  /// of fetched key sets. What is not at hand is said, for the realm of that name or for all.
+  static func loadForTokens(_ path: String, realm name: String? = nil) -> Configuration? {
+    guard let (configuration, keys) = load(path)?.restoringKeys() else { return nil }
+    for note in keys.notes { Output.explain("note: \(note)\n") }
+    for realm in configuration.policy.realms where name == nil || realm.name == name {
+      for set in keys.missingSets(of: realm) {
+        Output.explain(
+          "note: realm \(realm.name): the key set at \(set) is not at hand: there is no copy of it."
+            + " Fetch it into a file and say --jwks FILE\n")
+      }
+    }
+    return configuration
+  }
 }

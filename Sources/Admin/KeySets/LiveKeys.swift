@@ -44,6 +44,8 @@ final class LiveKeys {
   private let watch: KeyFileWatch
   private var isLooking = false
   private var lookAt: Int64
+  /// Looks so far, for tests.
+  private(set) var lookCount = 0
   private let tell: (String) -> Void
   private var messages: [KeySetMessage] = []
   /// Times of this wake-up.
@@ -105,6 +107,7 @@ final class LiveKeys {
       case .addressesFound(let set, let token, let found): addressesFound(set, token, found)
       case .filesLooked(let news):
         isLooking = false
+        lookCount += 1
         lookAt = now + Self.lookNanoseconds
         for file in news { fileChanged(file) }
       case .copyWritten(let set, let failure): copyWritten(set, failure)

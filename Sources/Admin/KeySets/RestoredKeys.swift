@@ -52,6 +52,15 @@ public struct RestoredKeys: Sendable {
   }
 }
 
+extension RestoredKeys {
+  /// The URLs of a realm's sets that no copy is at hand of, as they may be shown.
+  public func missingSets(of realm: Realm) -> [String] {
+    sources.urls.filter { url, uses in
+      fetchedSeconds[url.url.description] == nil && uses.contains { $0.realm == realm.index }
+    }.map(\.url.shown)
+  }
+}
+
 extension LiveKeySources {
   /// Each URL once, with everything that uses it, in the order of the configuration.
   var urls: [(url: KeySetURL, uses: [LiveKeySource])] {

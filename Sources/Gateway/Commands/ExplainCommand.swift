@@ -45,7 +45,8 @@ enum ExplainCommand {
         ],
         flagged: [])
       try words.expectOperands(2...2, "METHOD URL")
-      guard let configuration = ConfigurationOption.load(try ConfigurationOption.path(words)) else {
+      let path = try ConfigurationOption.path(words)
+      guard let configuration = ConfigurationOption.loadForTokens(path) else {
         return ExitCode.refused
       }
       guard let request = try request(words, configuration) else { return ExitCode.refused }

@@ -59,7 +59,8 @@ enum TokenRealmOption {
       throw UsageMistake(
         message: "\(option) belongs to \(files.joined(separator: ", ")); a realm has its own")
     }
-    guard let configuration = ConfigurationOption.load(try ConfigurationOption.path(words)) else {
+    let path = try ConfigurationOption.path(words)
+    guard let configuration = ConfigurationOption.loadForTokens(path, realm: name) else {
       return nil
     }
     let realms = configuration.policy.realms
