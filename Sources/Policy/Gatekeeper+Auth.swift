@@ -66,8 +66,7 @@ extension Gatekeeper {
       return deny(request, .csrfRefused)
     }
     if needsBody { return awaitBody(request) }
-    learnSecondary(request, bytes, now, set)
-    return admit(request, set)
+    return learnSecondary(request, bytes, now, set) ?? admit(request, set)
   }
 
   /// No token where the judged one should be: on `auth any` a refresh token elsewhere will do, on

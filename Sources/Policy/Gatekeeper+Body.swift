@@ -82,9 +82,8 @@ extension Gatekeeper {
         return deny(request, .csrfRefused)
       }
     }
-    learnSecondary(request, bytes, now, set)
-    learnSecondaryOfBody(request, now, set)
-    return admit(request, set)
+    return learnSecondary(request, bytes, now, set) ?? learnSecondaryOfBody(request, now, set)
+      ?? admit(request, set)
   }
 
   /// Goes on after `needBodyField` when the body is longer than may be held.
@@ -102,39 +101,53 @@ extension Gatekeeper {
   ) -> PolicyAction {
     let route = set.routes[request.route]
     let other = request.credentials.primary
-    if other.state == .present,
-      !bodyReader.primaryEquals(bytes.slice(other.range)),
-      mayPassElsewhere(bytes.slice(other.range), route, now, set)
-    {
-      return deny(request, .denied(.ambiguousCredentials))
+    if other.state == .present, !bodyReader.primaryEquals(bytes.slice(other.range)) {
+      switch judgeElsewhere(request, bytes.slice(other.range), now, set) {
+      case .harmless: break
+      case .possible: return deny(request, .denied(.ambiguousCredentials))
+      case .undecided(let judgement):
+        if let action = unaccepted(request, judgement) { return action }
+      }
     }
     let judgement = acceptBodyToken(
       request, bodyReader.text, bodyReader.primary.range, bytes, route.acceptedClasses, now, set)
     if let action = unaccepted(request, judgement) { return action }
-    learnSecondary(request, bytes, now, set)
-    learnSecondaryOfBody(request, now, set)
-    return admit(request, set)
+    return learnSecondary(request, bytes, now, set) ?? learnSecondaryOfBody(request, now, set)
+      ?? admit(request, set)
   }
 
-  /// True when a second token beside the judged one could be taken by the backend in its place. Front
-  /// ends attach the access token, often expired, to the refresh request as to every other: that one
-  /// the backend refuses by itself where it wants a refresh token.
-  private func mayPassElsewhere(
-    _ token: Span<UInt8>, _ route: CompiledRoute, _ now: PolicyTime, _ set: PolicySet
-  ) -> Bool {
+  /// What a second token is beside the judged one.
+  private enum Rival {
+    /// The backend refuses it by itself where it wants a refresh token.
+    case harmless
+    /// The backend could take it in the judged one's place.
+    case possible
+    /// Nobody can tell yet.
+    case undecided(Judgement)
+  }
+
+  /// Judges a second token. Front ends attach the access token, often expired, to the refresh request
+  /// as to every other.
+  private func judgeElsewhere(
+    _ request: RequestPolicy, _ token: Span<UInt8>, _ now: PolicyTime, _ set: PolicySet
+  ) -> Rival {
+    let route = set.routes[request.route]
+    let reason: DenialReason
     switch verify(token, route, route.acceptedClasses, now, set) {
-    case .accepted: return true
-    // Not known to be harmless.
-    case .undecided: return true
-    case .denied(let reason):
-      switch reason {
-      case .missing, .malformed, .unsupportedAlgorithm, .unknownKey, .badSignature, .expired,
-        .wrongTokenType:
-        return false
-      case .tooLarge, .notYetValid, .lifetimeExceeded, .revoked, .wrongIssuer, .wrongAudience,
-        .missingClaim, .insufficientScope, .ambiguousCredentials:
-        return true
-      }
+    case .accepted: return .possible
+    case .undecided(let lack):
+      let judgement = undecided(lack, request, now)
+      guard case .refused(.denied(let final)) = judgement else { return .undecided(judgement) }
+      reason = final
+    case .denied(let denial): reason = denial
+    }
+    switch reason {
+    case .missing, .malformed, .unsupportedAlgorithm, .unknownKey, .badSignature, .expired,
+      .wrongTokenType:
+      return .harmless
+    case .tooLarge, .notYetValid, .lifetimeExceeded, .revoked, .wrongIssuer, .wrongAudience,
+      .missingClaim, .insufficientScope, .ambiguousCredentials:
+      return .possible
     }
   }
 

@@ -26,8 +26,7 @@ extension Gatekeeper {
     let facts: TokenFacts
     switch verify(token, route, accepting, now, set) {
     case .accepted(let accepted): facts = accepted
-    case .undecided(.keyMissing): return .needsKey
-    case .undecided(.budgetSpent): return .refused(.unavailable)
+    case .undecided(let lack): return undecided(lack, request, now)
     case .denied(let reason):
       // The short cut for `Bearer` leaves a comma list to the verifier, which sees only garbage.
       let isList = reason == .malformed && token.firstIndex(of: UInt8(ascii: ",")) != nil

@@ -19,45 +19,56 @@ extension Gatekeeper {
     if !request.revocations.contains(entry) { request.revocations.append(entry) }
   }
 
-  /// A refresh token in a cookie or header beside the judged token.
+  /// A refresh token in a cookie or header beside the judged token; what comes of the request when
+  /// that can't be told yet.
   func learnSecondary(
     _ request: RequestPolicy, _ bytes: Span<UInt8>, _ now: PolicyTime, _ set: PolicySet
-  ) {
+  ) -> PolicyAction? {
     let credential = request.credentials.secondary
-    guard credential.state == .present else { return }
-    learn(request, bytes.slice(credential.range), now, set)
+    guard credential.state == .present else { return nil }
+    return learn(request, bytes.slice(credential.range), now, set)
   }
 
   /// A refresh token in the body beside the judged token.
-  func learnSecondaryOfBody(_ request: RequestPolicy, _ now: PolicyTime, _ set: PolicySet) {
+  func learnSecondaryOfBody(
+    _ request: RequestPolicy, _ now: PolicyTime, _ set: PolicySet
+  ) -> PolicyAction? {
     let credential = bodyReader.secondary
-    guard credential.state == .present else { return }
-    learn(request, bodyReader.text, credential.range, now, set)
+    guard credential.state == .present else { return nil }
+    return learn(request, bodyReader.text, credential.range, now, set)
   }
 
   private func learn(
     _ request: RequestPolicy, _ text: borrowing ByteBuffer, _ range: ByteRange,
     _ now: PolicyTime, _ set: PolicySet
-  ) {
+  ) -> PolicyAction? {
     learn(request, text.written.slice(range), now, set)
   }
 
   /// Learns a refresh token that the caller carried along: only a genuine one of the same realm and
-  /// subject, so that nobody logs somebody else out. What isn't that is the backend's business.
+  /// subject, so that nobody logs somebody else out. What isn't that is the backend's business. A
+  /// logout that leaves a token alive because its key wasn't known would be none: it waits.
   private func learn(
     _ request: RequestPolicy, _ token: Span<UInt8>, _ now: PolicyTime, _ set: PolicySet
-  ) {
+  ) -> PolicyAction? {
     let route = set.routes[request.route]
     guard route.onSuccess == .revoke, let subject = request.subject,
       let judged = request.facts
-    else { return }
+    else { return nil }
     let realmIndex = Int(judged.realmIndex)
-    guard
-      case .accepted(let facts) = verifier.identify(
-        token, realm: realms[realmIndex], accepting: .refresh, nowSeconds: now.epochSeconds),
-      verifier.hashSubject(set.realmRules[realmIndex].subjectKey) == subject
-    else { return }
-    noteRevocation(request, facts, realmIndex, now, set)
+    switch verify(token, inRealm: realmIndex, .refresh, now) {
+    case .accepted(let facts):
+      guard verifier.hashSubject(set.realmRules[realmIndex].subjectKey) == subject else {
+        return nil
+      }
+      noteRevocation(request, facts, realmIndex, now, set)
+      return nil
+    case .denied: return nil
+    case .undecided(let lack):
+      let judgement = undecided(lack, request, now)
+      if case .refused(.denied) = judgement { return nil }
+      return unaccepted(request, judgement)
+    }
   }
 
   // MARK: Answers of the upstream
@@ -111,18 +122,6 @@ extension Gatekeeper {
     case .unavailable:
       if !goesOn(request, without: .unavailable) { return refuse(request, .unavailable) }
     }
-    return authenticate(request, head, bytes, now, set)
-  }
-
-  /// Goes on after `needKey`; `isAvailable` is false when the key set could not be had.
-  public func keySetAnswered(
-    _ request: RequestPolicy, isAvailable: Bool, head: RequestHead, bytes: Span<UInt8>,
-    now: PolicyTime, set: PolicySet
-  ) -> PolicyAction {
-    precondition(request.phase == .awaitingKey, "an answer that nobody asked for")
-    // Not having a key is the gateway's trouble, not the token's.
-    guard isAvailable else { return deny(request, .unavailable) }
-    request.credentials.reset()
     return authenticate(request, head, bytes, now, set)
   }
 }

@@ -9,32 +9,66 @@ import Tokens
 
 extension Gatekeeper {
   /// Verifies a token for a route. The facts of an accepted one name its realm; what that realm
-  /// requires of its claims is judged after revocation, as the route's own rules are.
+  /// requires of its claims is judged after revocation, as the route's own rules are. After
+  /// `.undecided(.keyMissing)` `missingKey` says whose keys to ask for.
   func verify(
     _ token: Span<UInt8>, _ route: CompiledRoute, _ accepting: AcceptedClasses, _ now: PolicyTime,
     _ set: PolicySet
   ) -> TokenVerdict {
+    let realm = Int(route.realm)
     let verdict = verifier.identify(
-      token, realm: realms[Int(route.realm)], accepting: accepting,
-      nowSeconds: now.epochSeconds)
-    guard route.furtherRealmCount > 0, !verifier.hasFoundKey, case .denied(let reason) = verdict
-    else { return verdict }
-    return verifyFurther(token, route, accepting, now, set, reason)
+      token, realm: realms[realm], accepting: accepting, nowSeconds: now.epochSeconds)
+    switch verdict {
+    case .accepted: return verdict
+    case .denied:
+      if route.furtherRealmCount == 0 || verifier.hasFoundKey { return verdict }
+    case .undecided(let lack):
+      if lack == .keyMissing { missingKey = MissingKey(name: verifier.keyName, realms: [realm]) }
+      if route.furtherRealmCount == 0 { return verdict }
+    }
+    return verifyFurther(token, route, accepting, now, set, verdict)
+  }
+
+  /// Verifies a token in one realm alone, with the same side effect.
+  func verify(
+    _ token: Span<UInt8>, inRealm realm: Int, _ accepting: AcceptedClasses, _ now: PolicyTime
+  ) -> TokenVerdict {
+    let verdict = verifier.identify(
+      token, realm: realms[realm], accepting: accepting, nowSeconds: now.epochSeconds)
+    if case .undecided(.keyMissing) = verdict {
+      missingKey = MissingKey(name: verifier.keyName, realms: [realm])
+    }
+    return verdict
   }
 
   private func verifyFurther(
     _ token: Span<UInt8>, _ route: CompiledRoute, _ accepting: AcceptedClasses, _ now: PolicyTime,
-    _ set: PolicySet, _ first: DenialReason
+    _ set: PolicySet, _ first: TokenVerdict
   ) -> TokenVerdict {
-    var reason = first
+    var furthest = first
     for offset in 0..<route.furtherRealmCount {
       let realm = Int(set.furtherRealms[Int(route.firstFurtherRealm + offset)])
       let verdict = verifier.identify(
         token, realm: realms[realm], accepting: accepting, nowSeconds: now.epochSeconds)
-      guard !verifier.hasFoundKey, case .denied(let next) = verdict else { return verdict }
-      if Self.nearness(next) > Self.nearness(reason) { reason = next }
+      if verifier.hasFoundKey { return verdict }
+      if verdict == .undecided(.keyMissing) {
+        if furthest != verdict { missingKey = MissingKey(name: verifier.keyName, realms: []) }
+        missingKey.realms.append(realm)
+      }
+      if Self.nearness(verdict) > Self.nearness(furthest) { furthest = verdict }
     }
-    return .denied(reason)
+    return furthest
+  }
+
+  /// How far a token came in a realm that has no key for it: the furthest is what is told. Where one
+  /// can't tell, the others' no is none.
+  private static func nearness(_ verdict: TokenVerdict) -> Int {
+    switch verdict {
+    case .accepted: 6
+    case .undecided(.budgetSpent): 5
+    case .undecided(.keyMissing): 4
+    case .denied(let reason): nearness(reason)
+    }
   }
 
   /// How far a token came in a realm that has no key for it: the furthest is what is told.

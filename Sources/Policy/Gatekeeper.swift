@@ -2,7 +2,8 @@
 //
 //     headReceived ─▶ route ─▶ address ─▶ CORS ─▶ limits by address ─▶ authenticate ─┬▶ admit, answerRoute
 //                       │         │         │            │                  │        ├▶ needBodyField ─▶ bodyFieldRead
-//                     deny      deny    preflight      deny               deny       └▶ (askRevocation, askPermit, needKey)
+//                     deny      deny    preflight      deny               deny       ├▶ needKey ─▶ keySetAnswered
+//                                                                                    └▶ (askRevocation, askPermit)
 //
 // Stages follow DESIGN §3, 5 to 9. No I/O, no clock, and warm no allocation. The token's own part is
 // in `Gatekeeper+Auth`, what an answer means in `Gatekeeper+Learn`. Loop only.
@@ -22,6 +23,10 @@ public final class Gatekeeper {
   private var realmSet: RealmSet
   /// The realms with the keys that they have now: what every decision goes by.
   private(set) var realms: [Realm]
+  /// What the last token needs that was `undecided(.keyMissing)`.
+  var missingKey = MissingKey(name: KeyName.none, realms: [])
+  /// What the control loop said lately about keys that are missing.
+  var missingKeys = MissingKeys()
 
   /// Makes a worker's gatekeeper over the shared tables.
   public init(revocations: RevocationTable, limits: LimitTable, realms: RealmSet) {
@@ -36,11 +41,15 @@ public final class Gatekeeper {
   /// keep an outgrown revocation table alive.
   public func housekeep() { revocations.refresh() }
 
-  /// Takes over keys that have changed; what is older than what is known is left alone.
-  public func adopt(_ newer: RealmSet) {
-    guard newer.version > realmSet.version else { return }
+  /// Takes over keys that have changed; what is older than what is known is left alone, and then it
+  /// says false.
+  @discardableResult
+  public func adopt(_ newer: RealmSet) -> Bool {
+    guard newer.version > realmSet.version else { return false }
     realmSet = newer
     realms = newer.realms
+    missingKeys.removeAll()
+    return true
   }
 
   /// How often signatures of key pairs were computed and how often remembered.

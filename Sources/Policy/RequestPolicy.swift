@@ -56,6 +56,8 @@ public final class RequestPolicy {
   var facts: TokenFacts?
   /// The numbers of a verified token that isn't in the head's place for it; nil for every other.
   var keptCredential: StreamCredential?
+  /// What was asked about keys; nil for nearly every request.
+  var keyQuestions: KeyQuestions?
   /// Hash of the verified token's subject, to compare another token's with.
   var subject: Hash128?
   /// `Name: value` lines, minted tokens among them; storage comes with the first identity.
@@ -89,6 +91,7 @@ public final class RequestPolicy {
     credentials.reset()
     facts = nil
     if keptCredential != nil { keptCredential = nil }
+    if keyQuestions != nil { keyQuestions = nil }
     subject = nil
     identity.clear()
     if !permits.isEmpty { permits.removeAll(keepingCapacity: true) }
@@ -101,6 +104,16 @@ public final class RequestPolicy {
       identity = ByteBuffer(capacity: set.identityCapacity)
     }
     identity.clear()
+  }
+
+  /// Forgets what was found and judged of tokens, so that they are judged anew.
+  func forgetCredentials() {
+    credentials.reset()
+    facts = nil
+    keptCredential = nil
+    subject = nil
+    identity.clear()
+    revocations.removeAll()
   }
 
   // MARK: What was decided
@@ -122,6 +135,8 @@ public final class RequestPolicy {
   public var retryAfterSeconds: Int { retryAfter }
   /// True for a CORS preflight, answered here or passed on (`cors pass`).
   public var isPreflight: Bool { preflight }
+  /// The key to ask for after `needKey`; nil while none is waited for.
+  public var neededKey: MissingKey? { phase == .awaitingKey ? keyQuestions?.asked.last : nil }
   /// The verified token, nil for an anonymous request.
   public var token: TokenFacts? { facts }
 

@@ -250,6 +250,9 @@ public struct GatewaySettings: Sendable, Equatable {
   public var accessLog: AccessLogSettings = .off
   /// The blocklist's files.
   public var blocklist = BlocklistSettings()
+  /// How long a request waits for a key set: the longest time that one may take to be fetched, and a
+  /// second more.
+  public var keyWaitMilliseconds = 6_000
   /// Realm names by realm index, for revocations, status and logs.
   public var realmNames: [String] = []
   /// What the operator ought to know at start and in `status` (weak secrets on loopback, …); holds

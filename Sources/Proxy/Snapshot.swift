@@ -28,6 +28,8 @@ public final class Snapshot: Sendable {
   let limits: TrafficLimits
   /// What waiting for a slow reader is paid by.
   let sendTerms: ClientCredit.Terms
+  /// How long a request waits for a key set.
+  let keyWaitMilliseconds: Int
 
   struct RouteNumbers {
     let upstream: Int
@@ -83,6 +85,7 @@ public final class Snapshot: Sendable {
     sendTerms = ClientCredit.Terms(
       silenceNanoseconds: Int64(limits.sendTimeoutMilliseconds) * 1_000_000,
       bytesPerSecond: Int64(limits.sendBytesPerSecond))
+    keyWaitMilliseconds = settings.keyWaitMilliseconds
     routes = settings.routes.map { RouteNumbers($0, settings) }
     unrouted = RouteNumbers(nil, settings)
     upstreams = settings.upstreams.map {

@@ -8,6 +8,11 @@ import Synchronization
 
 /// The numbers of one key. Any thread.
 final class KeyUse: Sendable {
+  /// A number that no other key has, and this one in every realm that succeeds its first.
+  let serial = KeyUse.serials.wrappingAdd(1, ordering: .relaxed).newValue
+
+  private static let serials = Atomic<UInt64>(0)
+
   private let access = ClassUse()
   private let refresh = ClassUse()
 

@@ -44,6 +44,8 @@ public final class Realm: Sendable {
   public let hasRequirements: Bool
   /// Distinct keys, access keys first, and within a class current ones first.
   let keys: [VerificationKey]
+  /// Keys that it may get back: its predecessors had them, and a fetched set is not known now.
+  let absentKeys: [VerificationKey]
   /// Algorithms that some key has.
   let algorithmMask: UInt16
   /// What its fetched sets may bring; empty without one.
@@ -56,6 +58,9 @@ public final class Realm: Sendable {
   let hasKeyIdentifiers: Bool
   /// How it signs tokens for its backends.
   let minting: MintRules
+
+  /// Most absent keys: those of two full sets.
+  static let absentKeysMaximum = 2 * KeyFile.keysMaximum
 
   private static let serials = Atomic<UInt32>(0)
 
@@ -75,6 +80,7 @@ public final class Realm: Sendable {
     serial = Self.serials.wrappingAdd(1, ordering: .relaxed).newValue
     algorithmMask = keys.reduce(0) { $0 | $1.algorithm.mask }
     remoteKeys = RemoteKeys(definition)
+    absentKeys = Self.absent(from: keys, after: predecessor, isIncomplete: remoteKeys.pending != 0)
     possibleAlgorithms = algorithmMask | remoteKeys.algorithms
     decryptionKeys = definition.decryptionKeys
     hasKeyIdentifiers = keys.contains { !$0.isUnnamed }
@@ -167,6 +173,16 @@ public final class Realm: Sendable {
   /// What every token of a class must say, nil where nothing is asked.
   public func requirements(_ tokenClass: TokenClass) -> ClaimRequirements? {
     rules(tokenClass).requirements
+  }
+
+  private static func absent(
+    from keys: [VerificationKey], after predecessor: Realm?, isIncomplete: Bool
+  ) -> [VerificationKey] {
+    guard isIncomplete, let predecessor else { return [] }
+    let absent = (predecessor.keys + predecessor.absentKeys).filter { former in
+      !keys.contains { $0.use === former.use }
+    }
+    return Array(absent.prefix(absentKeysMaximum))
   }
 
   private static func rules(

@@ -64,9 +64,11 @@ struct RealmKeys {
 
   /// A key with the counts that its like had in the realm before.
   private func key(_ draft: KeyDraft) -> VerificationKey {
-    let same = predecessor?.keys.first {
-      $0.algorithm == draft.algorithm && $0.source.equals(draft.material)
+    func isSame(_ key: VerificationKey) -> Bool {
+      key.algorithm == draft.algorithm && key.source.equals(draft.material)
     }
+    let same =
+      predecessor?.keys.first(where: isSame) ?? predecessor?.absentKeys.first(where: isSame)
     return VerificationKey(draft, use: same?.use ?? KeyUse())
   }
 

@@ -253,8 +253,8 @@ struct TokenExaminer: ~Copyable {
     return .denied(isUnsupported ? .unsupportedAlgorithm : reason)
   }
 
-  /// Keyed hash of the last token's `kid`, 0 for a token without one.
-  func hashKeyIdentifier(_ key: SipKey) -> UInt64 { header.hashKeyIdentifier(key) }
+  /// The `kid` of the last token as a number.
+  var keyName: UInt64 { header.keyName }
 
   // MARK: The last accepted token
 

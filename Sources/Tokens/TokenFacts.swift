@@ -23,6 +23,13 @@ public struct TokenFacts: Sendable, Equatable {
   /// The class's configured lifetime in seconds, 0 without one.
   public let lifetime: Int64
 
+  /// True when both tell the same of a token; the place of its key among the realm's may have changed.
+  public func agrees(with other: TokenFacts) -> Bool {
+    tokenClass == other.tokenClass && hasTokenIdentifier == other.hasTokenIdentifier
+      && hasSubject == other.hasSubject && realmIndex == other.realmIndex
+      && expiration == other.expiration && issuedAt == other.issuedAt && lifetime == other.lifetime
+  }
+
   /// The issue time of a token that doesn't tell it.
   public static let unknownTime = Int64.min
 }

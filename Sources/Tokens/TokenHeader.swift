@@ -61,10 +61,12 @@ struct TokenHeader: ~Copyable {
       ? key.spells(rememberedIdentifier.bytes.readable) : key.spells(identifier.bytes.readable)
   }
 
-  /// Keyed hash of the `kid` of the header that was judged last; 0 without one, and never with one.
-  func hashKeyIdentifier(_ key: SipKey) -> UInt64 {
-    guard hasKeyIdentifier else { return 0 }
-    return isLastRemembered ? rememberedIdentifier.hash(key) : identifier.hash(key)
+  /// The `kid` of the header that was judged last as a number.
+  var keyName: UInt64 {
+    guard hasKeyIdentifier else { return KeyName.none }
+    return isLastRemembered
+      ? KeyName.hash(rememberedIdentifier.bytes.readable)
+      : KeyName.hash(identifier.bytes.readable)
   }
 
   /// Remembers the segment of a token that was accepted; one that doesn't fit isn't.
@@ -124,11 +126,5 @@ struct KeyIdentifier: ~Copyable {
   mutating func clear() {
     bytes.clear()
     isPresent = false
-  }
-
-  func hash(_ key: SipKey) -> UInt64 {
-    var hash = SipHash128(key)
-    hash.combine(bytes.readable)
-    return Swift.max(hash.finish().low, 1)
   }
 }

@@ -44,9 +44,8 @@ public final class TokenVerifier {
   /// True when the last verified token had a signature of one of the realm's keys, accepted or not.
   public var hasFoundKey: Bool { examiner.hasFoundKey }
 
-  /// Keyed hash of the last verified token's `kid`, 0 for a token without one. After
-  /// `.undecided(.keyMissing)`: which key to ask for.
-  public func hashKeyIdentifier(_ key: SipKey) -> UInt64 { examiner.hashKeyIdentifier(key) }
+  /// Which key to ask for after `.undecided(.keyMissing)`: the token's `kid` as `KeyName` says it.
+  public var keyName: UInt64 { examiner.keyName }
 
   /// Checks form, header and signature only, whatever the payload holds; nil when they hold. For
   /// tools: no route may rest on it.

@@ -50,6 +50,8 @@ final class World {
   var bytes: [UInt8] = []
   var seconds = Forge.now
   var nanoseconds: Int64 = 1_000_000_000
+  /// The realms as they stand.
+  var realms: RealmSet
 
   init(
     _ definitions: PolicyDefinitions, revocations: RevocationTable = RevocationTable(),
@@ -58,6 +60,7 @@ final class World {
     self.revocations = revocations
     self.limits = limits
     set = PolicySet(definitions, revocations: revocations)
+    realms = set.realms
     gatekeeper = Gatekeeper(revocations: revocations, limits: limits, realms: set.realms)
   }
 
@@ -117,7 +120,8 @@ final class World {
     case .answerPreflight: return "preflight"
     case .answerRoute: return "answer \(request.routeIndex)"
     case .needBodyField: return "body"
-    case .askRevocation, .askPermit, .needKey: return "wait"
+    case .needKey: return "key"
+    case .askRevocation, .askPermit: return "wait"
     }
   }
 

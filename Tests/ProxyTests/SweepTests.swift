@@ -57,7 +57,8 @@ import Transport
       var credential: StreamCredential?
       if let jti {
         credential = StreamCredential(
-          endSeconds: now + 1000, isBlocklisted: true, token: try hash(.token, "jti:" + jti),
+          endSeconds: now + 1000, realmIndex: 0, key: nil, isBlocklisted: true,
+          token: try hash(.token, "jti:" + jti),
           subject: try hash(.subject, subject), everyone: table.everyoneRow(realm: "main"),
           issuedAt: now - 10)
       }

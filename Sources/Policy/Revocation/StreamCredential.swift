@@ -14,8 +14,12 @@ import Tokens
 
 /// Numbers of a verified token, enough to judge it again without the token.
 public struct StreamCredential: Sendable, Equatable {
-  /// The first second since 1970 at which the token is no longer valid: `exp` and the realm's leeway.
+  /// The first second since 1970 at which the token is no longer valid: `exp` and the realm's leeway, or
+  /// the end of its key.
   public let endSeconds: Int64
+  let realmIndex: Int
+  /// Which key signed the token; nil for a credential that only ends.
+  let key: KeyMark?
   /// False where the realm's tokens aren't checked against the blocklist.
   let isBlocklisted: Bool
   let token: Hash128
@@ -29,7 +33,8 @@ extension StreamCredential {
   public init(endSeconds: Int64) {
     let none = Hash128(high: 0, low: 0)
     self.init(
-      endSeconds: endSeconds, isBlocklisted: false, token: none, subject: nil, everyone: none,
+      endSeconds: endSeconds, realmIndex: 0, key: nil, isBlocklisted: false, token: none,
+      subject: nil, everyone: none,
       issuedAt: 0)
   }
 }
@@ -42,6 +47,8 @@ public enum StreamVerdict: UInt8, Sendable {
   case expired
   /// It, its subject or everyone was revoked.
   case revoked
+  /// The realm no longer has the key that signed it.
+  case keyWithdrawn
 }
 
 extension Gatekeeper {
@@ -63,12 +70,13 @@ extension Gatekeeper {
     guard
       case .accepted(let again) = verifier.identify(
         bytes.slice(request.credentials.primary.range), realm: realm,
-        accepting: set.routes[request.route].acceptedClasses, nowSeconds: time), again == facts
+        accepting: set.routes[request.route].acceptedClasses, nowSeconds: time),
+      again.agrees(with: facts)
     else {
-      // It was good a moment ago, so this doesn't happen; if it does, the stream has no right to go on.
+      // It was good a moment ago. If its key was withdrawn since, the stream has no right to go on.
       return StreamCredential(endSeconds: .min)
     }
-    return makeCredential(facts, realmIndex, set)
+    return makeCredential(again, realmIndex, set)
   }
 
   /// Keeps the credential of a token that the head's bytes don't hold as the judged one: one of the
@@ -83,8 +91,10 @@ extension Gatekeeper {
     _ facts: TokenFacts, _ realmIndex: Int, _ set: PolicySet
   ) -> StreamCredential {
     let rules = set.realmRules[realmIndex]
+    let realm = realms[realmIndex]
     return StreamCredential(
-      endSeconds: facts.expiration + realms[realmIndex].leewaySeconds,
+      endSeconds: min(facts.expiration + realm.leewaySeconds, realm.keyEnd(of: facts)),
+      realmIndex: realmIndex, key: realm.mark(of: facts),
       isBlocklisted: rules.isBlocklisted, token: verifier.hashTokenIdentifier(rules.tokenKey),
       subject: verifier.hashSubject(rules.subjectKey), everyone: rules.everyoneRow,
       issuedAt: facts.issuedAt)
@@ -101,6 +111,9 @@ extension Gatekeeper {
             subject: credential.subject, everyone: credential.everyone,
             issuedAt: credential.issuedAt, nowSeconds: now.epochSeconds)
       if isRevoked { return .revoked }
+    }
+    if let key = credential.key, !realms[credential.realmIndex].mayHold(key) {
+      return .keyWithdrawn
     }
     return now.epochSeconds >= credential.endSeconds ? .expired : .stands
   }

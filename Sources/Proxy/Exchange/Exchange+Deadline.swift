@@ -35,6 +35,7 @@ extension Exchange {
       due = worker.deadline(inMilliseconds: route.responseHeadTimeoutMilliseconds)
     case .clientWritable: due = worker.sendingDeadline(client)
     case .revocation: due = worker.deadline(inMilliseconds: Exchange.revocationWaitMilliseconds)
+    case .keySet: due = worker.deadline(inMilliseconds: worker.snapshot.keyWaitMilliseconds)
     }
     if isStream { return setStreamDeadline(worker, client, wait, due) }
     if route.totalTimeoutMilliseconds > 0 {
@@ -66,7 +67,7 @@ extension Exchange {
 
   private func progress(of wait: Wait, _ client: ClientConnection) -> Int {
     switch wait {
-    case .requestHead, .upstreamConnect, .responseHead, .revocation: 0
+    case .requestHead, .upstreamConnect, .responseHead, .revocation, .keySet: 0
     case .requestBody: client.bytesReceived
     case .upstreamWritable: upstream?.bytesSent ?? 0
     // An answer may begin before the request's body is through: that it goes on is progress too.
@@ -81,7 +82,7 @@ extension Exchange {
     case .held: return .revocation
     case .relaying, .upgraded: return .responseBody
     case .complete: return .requestBody
-    case .none: return .requestBody
+    case .none: return requestPhase == .awaitingKey ? .keySet : .requestBody
     case .awaitingHead:
       guard let connection = upstream else { return .responseHead }
       if connection.phase == .connecting { return .upstreamConnect }
@@ -106,6 +107,7 @@ extension Exchange {
     case .responseBody: upstreamFailed(.closedWithinResponse, worker, client)
     case .clientWritable: worker.abort(client, because: "send_timeout")
     case .revocation: revocationApplied(worker, client, isDurable: false)
+    case .keySet: keySetAnswered(worker, client, isAvailable: false)
     }
   }
 }

@@ -69,7 +69,7 @@ extension Exchange {
     switch requestPhase {
     case .complete: return
     case .discarding: return
-    case .head, .holdingBody, .relaying, .cutOff: break
+    case .head, .awaitingKey, .holdingBody, .relaying, .cutOff: break
     }
     let waitsToBeAsked = head.expectsContinue && !continueSent
     switch head.framing {
@@ -214,6 +214,8 @@ extension Exchange {
         body: client.input.written.slice(range), now: worker.policyTime, set: set)
     }
     heldBody.release(to: worker.blocks)
+    // It may be asked for again, when a key has come.
+    scanOffset = 0
     perform(action, worker, client)
   }
 }

@@ -2,7 +2,8 @@
 //
 //     begin ─ parse and frame are done ─▶ decide ─▶ perform ─┬▶ admitted ─▶ connect ─▶ forwardHead
 //                                           ▲                ├▶ refused / answered here
-//                                           └─ holdBody ◀────┘ (the body has a word in the decision)
+//                                           ├─ holdBody ◀────┤ (the body has a word in the decision)
+//                                           └─ askForKey ◀───┘ (a key may be on its way)
 //     advance ─▶ relayRequest ─▶ relayResponse ─▶ respond ─▶ learn ─▶ finish ─▶ log
 //
 // Control returns here between stages; stages never call each other. An exchange owns the parsed
@@ -20,6 +21,8 @@ final class Exchange {
   enum RequestPhase {
     /// The head is being read or judged.
     case head
+    /// A key set is asked for; everything that came stays where it is.
+    case awaitingKey
     /// The body is gathered because the decision needs a field of it.
     case holdingBody
     /// The body goes to the upstream as it comes.
@@ -132,6 +135,7 @@ final class Exchange {
     case responseBody
     case clientWritable
     case revocation
+    case keySet
   }
 
   /// Makes the exchange ready for another request.
@@ -211,7 +215,9 @@ extension Exchange {
     case .needBodyField:
       requestPhase = .holdingBody
       sendContinue(worker, client)
-    case .askRevocation, .askPermit, .needKey:
+    case .needKey:
+      askForKey(worker, client)
+    case .askRevocation, .askPermit:
       // No store of this configuration answers later, so the policy machine never asks; if it does,
       // not knowing is not a yes.
       policy.refuse(.unavailable)

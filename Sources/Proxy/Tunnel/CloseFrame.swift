@@ -11,6 +11,8 @@ struct CloseFrame {
   static let tokenExpired = CloseFrame(code: 1008, text: "token expired")
   /// The token was revoked.
   static let tokenRevoked = CloseFrame(code: 1008, text: "token revoked")
+  /// The key that signed the token was withdrawn.
+  static let keyWithdrawn = CloseFrame(code: 1008, text: "token key withdrawn")
 
   private let code: UInt16
   private let text: StaticString

@@ -56,8 +56,8 @@ final class LiveStream {
     case .stands, .expired:
       // Taken back, perhaps, while the grace ran.
       revokedAt = Deadline.never
-    case .revoked:
-      // The grace is counted from when the revocation was first seen.
+    case .revoked, .keyWithdrawn:
+      // The grace is counted from when the revocation, or the loss of the key, was first seen.
       if revokedAt == Deadline.never { revokedAt = now }
       endDue = min(endDue, revokedAt + graceNanoseconds)
     }

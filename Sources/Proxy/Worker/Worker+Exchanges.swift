@@ -3,6 +3,7 @@
 
 import EventLoop
 import Policy
+import Tokens
 
 extension Worker {
   /// An exchange from the free list.
@@ -43,6 +44,17 @@ extension Worker {
   }
 
   func makeRequestID() -> RequestID { requestIDs.make() }
+
+  /// Asks the control loop for a key; false when it is so far behind that it takes no question.
+  func ask(for key: MissingKey, _ exchange: Exchange, _ client: ClientConnection) -> Bool {
+    let ticket = ExchangeTicket(worker: index, client: client.token, exchange: exchange.serial)
+    return control.send(.keyNeeded(realms: key.realms, keyName: key.name, ticket: ticket))
+  }
+
+  /// Takes over keys that have changed. A stream whose token was signed with one that is gone ends.
+  func adopt(_ realms: RealmSet) {
+    if gatekeeper.adopt(realms) { sweepStreams() }
+  }
 
   /// Asks the control loop to apply revocations; the exchange's head is held until the answer.
   func revoke(_ entries: [RevocationEntry], for exchange: Exchange, _ client: ClientConnection) {

@@ -33,7 +33,7 @@ extension Worker {
     if let tunnel = stream.tunnel { end(tunnel) }
   }
 
-  /// Judges every stream's token again: the revocation table has changed.
+  /// Judges every stream's token again: the revocation table has changed, or keys have.
   func sweepStreams() {
     var index = liveStreams.count - 1
     while index >= 0 {
@@ -52,28 +52,30 @@ extension Worker {
       gatekeeper.judge(credential, now: policyTime), now: now,
       epochMilliseconds: epochMilliseconds)
     guard isOver else { return true }
-    let isRevoked = stream.verdict == .revoked
+    let (frame, reason): (CloseFrame, DenialReason) =
+      switch stream.verdict {
+      case .revoked: (.tokenRevoked, .revoked)
+      case .keyWithdrawn: (.keyWithdrawn, .unknownKey)
+      case .expired, .stands: (.tokenExpired, .expired)
+      }
     if stream.isObserved {
-      letGoOn(stream, client, isRevoked ? .revoked : .expired)
+      letGoOn(stream, client, reason)
       return true
     }
     if let tunnel = stream.tunnel {
       // One that is being closed has its second already.
       guard !tunnel.isClosing else { return true }
       counters.streamsEndedByToken += 1
-      endTunnel(
-        client, isRevoked ? .tokenRevoked : .tokenExpired,
-        because: isRevoked ? "revoked" : "expired")
+      endTunnel(client, frame, because: reason.name)
       serve(client)
     } else {
       // An event stream has no word for this: it is cut, so that it never looks complete.
       counters.streamsEndedByToken += 1
-      let cause: StaticString = isRevoked ? "revoked" : "expired"
       guard let exchange = client.exchange else {
-        abort(client, because: cause)
+        abort(client, because: reason.name)
         return false
       }
-      exchange.cutAnswer(self, client, because: cause)
+      exchange.cutAnswer(self, client, because: reason.name)
       serve(client)
     }
     return false

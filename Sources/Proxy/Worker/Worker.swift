@@ -296,8 +296,15 @@ public final class Worker {
       case .revocationsChanged:
         if !hasSwept { sweepStreams() }
         hasSwept = true
-      case .realmsChanged(let realms), .keySetAnswered(_, _, let realms):
-        gatekeeper.adopt(realms)
+      case .realmsChanged(let realms):
+        adopt(realms)
+      case .keySetAnswered(let ticket, let isAvailable, let realms):
+        adopt(realms)
+        guard let client = clients.find(ticket.client), let exchange = client.exchange,
+          exchange.serial == ticket.exchange
+        else { continue }
+        exchange.keySetAnswered(self, client, isAvailable: isAvailable)
+        serve(client)
       case .drain(let deadline):
         drain(until: deadline)
       case .revocationApplied(let ticket, let isDurable):
