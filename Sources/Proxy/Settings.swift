@@ -251,7 +251,7 @@ public struct GatewaySettings: Sendable, Equatable {
   /// The blocklist's files.
   public var blocklist = BlocklistSettings()
   /// How long a request waits for a key set: the longest time that one may take to be fetched, and a
-  /// second more.
+  /// second more. The control loop answers sooner; this is for when it doesn't.
   public var keyWaitMilliseconds = 6_000
   /// Realm names by realm index, for revocations, status and logs.
   public var realmNames: [String] = []

@@ -62,6 +62,9 @@ extension RestoredKeys {
 }
 
 extension LiveKeySources {
+  /// The longest time that a fetch may take, nil when nothing is fetched.
+  public var longestFetchMilliseconds: Int? { urls.map(\.url.timeoutMilliseconds).max() }
+
   /// Each URL once, with everything that uses it, in the order of the configuration.
   var urls: [(url: KeySetURL, uses: [LiveKeySource])] {
     var found: [(url: KeySetURL, uses: [LiveKeySource])] = []

@@ -96,6 +96,9 @@ final class Compiler {
     judgePolicy(directives)
     warnOfMinting()
     liveKeys.definitions = realmDefinitions
+    if let longest = liveKeys.longestFetchMilliseconds {
+      settings.keyWaitMilliseconds = longest + 1_000
+    }
     return Configuration(
       settings: settings, policy: policy, liveKeys: liveKeys, routes: listings)
   }
