@@ -19,6 +19,7 @@ enum TokenSignCommand {
       --refresh           a refresh token (else an access token)
       --expires SECONDS   its life, like 30s, 15m or 7d (the class's lifetime, else 15m)
       --jti ID            its id (else random)
+      --kid ID            the kid of its header (else that of the key, if it has one)
       --payload JSON      the whole payload, taken as it is; no other claim is added
       --encrypt FILE      encrypts the token (JWE) for the holder of this key, as --decrypt takes it
     \(TokenRealmOption.help)
@@ -31,7 +32,7 @@ enum TokenSignCommand {
       let words = try CommandWords(
         words,
         valued: TokenRealmOption.valued + [
-          "--sub", "--claim", "--expires", "--jti", "--payload", "--encrypt",
+          "--sub", "--claim", "--expires", "--jti", "--kid", "--payload", "--encrypt",
         ],
         flagged: ["--refresh"])
       try words.expectOperands(0...1, "nothing")
@@ -71,6 +72,12 @@ enum TokenSignCommand {
       }
       for (name, value) in claims { payload.add(name, value) }
       var token = signer.sign(payload: given ?? payload.text)
+      if let identifier = try words.one("--kid") {
+        let name = "\"alg\":\"\(signer.algorithm.name)\",\"typ\":\"JWT\""
+        token = signer.sign(
+          header: "{\(name),\"kid\":\(JSONText.quoted(identifier))}",
+          payload: given ?? payload.text)
+      }
       if let path = try words.one("--encrypt") {
         guard let key = TokenRealmOption.decryptionKey(path) else { return ExitCode.refused }
         token = TokenSealer(key).seal(token)

@@ -81,7 +81,12 @@ public struct TokenDiagnosis {
     _ token: [UInt8], _ meant: [Realm], _ accepting: AcceptedClasses, _ nowSeconds: Int64
   ) -> (facts: TokenFacts?, reason: DenialReason?, realm: Realm?, undecided: Realm?) {
     let verifier = TokenVerifier()
-    let order: [DenialReason] = [.unsupportedAlgorithm, .unknownKey, .badSignature]
+    // Behind a realm that has the algorithm a broken signature came further than at one that hasn't;
+    // an encrypted token is malformed where nothing opens any.
+    let isEncrypted = token.count { $0 == UInt8(ascii: ".") } == 4
+    let order: [DenialReason] =
+      (isEncrypted ? [.malformed, .unsupportedAlgorithm] : [.unsupportedAlgorithm, .malformed])
+      + [.unknownKey, .badSignature]
     var furthest: DenialReason?
     var undecided: Realm?
     for realm in meant {
