@@ -7,6 +7,7 @@ from support import tokens
 from support.gateway import Gateway, binary
 from support.processes import (
     Backend,
+    cookies_flask_command,
     fastapi_command,
     flask_command,
     links_fastapi_command,
@@ -46,6 +47,7 @@ def backend(name, command, environment):
 
 shared = {"JWT_ACCESS_SECRET": ACCESS, "JWT_REFRESH_SECRET": REFRESH}
 flask = backend("flask", flask_command, shared)
+cookies_flask = backend("cookies_flask", cookies_flask_command, {"JWT_ACCESS_SECRET": ACCESS})
 nest = backend("nest", nest_command, shared)
 fastapi = backend("fastapi", fastapi_command, {"JWT_SECRET_KEY": ACCESS})
 ws_python = backend("ws_python", ws_python_command, {})

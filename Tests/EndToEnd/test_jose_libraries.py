@@ -21,18 +21,25 @@ SEALS = [(alg, enc) for alg in ("dir", "RSA-OAEP-256") for enc in ("A128GCM", "A
 
 
 class NodeJose:
-    """`jose`, asked by jobs; keys are JWKs."""
+    """`jose`, asked by jobs; keys are JWKs. One process for all of them."""
 
     name = "jose"
+    process = None
 
     def ask(self, what, **job):
-        done = subprocess.run(
-            ["node", str(NODE)], input=json.dumps({"do": what, **job}), capture_output=True,
-            text=True, timeout=60, check=True,
-        )
-        said = json.loads(done.stdout)
+        if self.process is None:
+            self.process = subprocess.Popen(
+                ["node", str(NODE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process.stdin.write(json.dumps({"do": what, **job}) + "\n")
+        self.process.stdin.flush()
+        said = json.loads(self.process.stdout.readline())
         assert "answer" in said, (what, said)
         return said["answer"]
+
+    def stop(self):
+        if self.process is not None:
+            self.process.stdin.close()
+            self.process.wait(60)
 
     def keys(self, alg) -> tuple[dict, dict]:
         if alg.startswith("HS"):
@@ -101,6 +108,14 @@ class PythonJose:
 
 
 LIBRARIES = [NodeJose(), PythonJose()]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def node():
+    yield
+    LIBRARIES[0].stop()
+
+
 each_library = pytest.mark.parametrize("library", LIBRARIES, ids=lambda one: one.name)
 
 

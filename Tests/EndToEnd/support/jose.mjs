@@ -1,11 +1,10 @@
 // The library `jose`, as most of the Node world has it: makes keys, signs, verifies, seals and opens.
-// Reads one JSON job, writes one JSON answer; an error of the library is `{ error }`.
+// Reads one JSON job a line, writes one JSON answer a line; an error of the library is `{ error }`.
 
-import fs from "node:fs";
 import { createRequire } from "node:module";
+import readline from "node:readline";
 
 const jose = createRequire(import.meta.url)("/usr/share/nodejs/jose");
-const job = JSON.parse(fs.readFileSync(0, "utf8"));
 
 async function answer({ do: what, alg, enc, key, token, claims, header }) {
   switch (what) {
@@ -40,8 +39,10 @@ async function answer({ do: what, alg, enc, key, token, claims, header }) {
   }
 }
 
-try {
-  console.log(JSON.stringify({ answer: await answer(job) }));
-} catch (error) {
-  console.log(JSON.stringify({ error: `${error.code ?? ""} ${error.message}` }));
+for await (const line of readline.createInterface({ input: process.stdin })) {
+  try {
+    console.log(JSON.stringify({ answer: await answer(JSON.parse(line)) }));
+  } catch (error) {
+    console.log(JSON.stringify({ error: `${error.code ?? ""} ${error.message}` }));
+  }
 }

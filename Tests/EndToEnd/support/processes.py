@@ -108,6 +108,10 @@ def flask_command(fd: int) -> list:
     return gunicorn_command(fd, "flask_app:app")
 
 
+def cookies_flask_command(fd: int) -> list:
+    return gunicorn_command(fd, "cookies_flask:app")
+
+
 def fastapi_command(fd: int) -> list:
     return uvicorn_command(fd, "fastapi_app:app")
 
