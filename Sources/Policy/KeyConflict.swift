@@ -10,13 +10,15 @@ extension PolicySet {
   public func keyConflict(of realm: Realm, among realms: [Realm]) -> String? {
     let signs =
       mintTargets.contains { $0.realm == realm.index } || assertion?.realm == realm.index
-    if signs, realms.indices.contains(realm.index) {
+    if signs {
+      // As it was configured: then it was asked whether it can sign what its routes need.
+      let configured = self.realms.realms[realm.index]
       for tokenClass in TokenClass.allCases
-      where realms[realm.index].mintingAlgorithm(.replacement, tokenClass) != nil
+      where configured.mintingAlgorithm(.replacement, tokenClass) != nil
         && realm.mintingAlgorithm(.replacement, tokenClass) == nil
       {
-        return "realm \(realm.name) signs \(tokenClass.name) tokens for its backends, and would have"
-          + " no private key or secret for it"
+        return "realm \(realm.name) signs \(tokenClass.name) tokens for its backends, and would"
+          + " have no private key or secret for it"
       }
     }
     for route in routes where route.auth != .none && route.furtherRealmCount > 0 {

@@ -266,7 +266,8 @@ private struct RouteCompiler {
     places.append(
       PlaceTable(
         realms: realms.map { definitions.realms[$0] }, auth: route.auth,
-        onSuccess: route.onSuccess, withholdsToken: forwarding != .keep, target: target(forwarding)))
+        onSuccess: route.onSuccess, withholdsToken: forwarding != .keep, target: target(forwarding))
+    )
     let index = Int32(places.count - 1)
     known[key] = index
     return index

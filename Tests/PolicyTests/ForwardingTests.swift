@@ -164,7 +164,8 @@ import Tokens
       ]
     }
     let world = try Self.world(.remint(1), auth: .optional, target: target)
-    let forged = "x-backend-token: JWT \(Forge.access())\nX-BACKEND-TOKEN: x\n"
+    let forged =
+      "x-backend-token: JWT \(Forge.access())\nX-BACKEND-TOKEN: x\n"
       + "Cookie: inner=\(Forge.access()); a=1"
     let verdict = world.verdict(
       "GET /?q=\(Forge.access())&z=1 HTTP/1.1\n\(forged)\nAuthorization: Bearer \(Forge.access())")
@@ -270,10 +271,10 @@ import Tokens
         $0.access.keySources = [.remote(nil)]
       }
       #expect(
-        set.keyConflict(of: changed, among: [source, target])
+        set.keyConflict(of: changed, among: [source, changed])
           == "realm backend signs access tokens for its backends, and would have no private key or"
           + " secret for it")
-      #expect(set.keyConflict(of: target, among: [source, changed]) == nil)
+      #expect(set.keyConflict(of: target, among: [source, target]) == nil)
     }
     let set = try Self.world(.keep).set
     let dumb = try Self.target {

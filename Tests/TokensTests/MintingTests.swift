@@ -151,7 +151,8 @@ import Testing
       wanted: times + #","sub":"x","realm":"main""#
     ) { $0.mint.claims = [MintedClaim(name: "realm", source: .realmName)] },
     Case(
-      name: "claims none", given: #""exp":1700000900,"sub":"x","jti":"j","role":"admin","fresh":true"#,
+      name: "claims none",
+      given: #""exp":1700000900,"sub":"x","jti":"j","role":"admin","fresh":true"#,
       wanted: times + #","sub":"x","jti":"j","r":"admin""#
     ) {
       $0.mint.copiesClaims = false

@@ -41,7 +41,8 @@ extension Compiler {
         at: directive.span,
         hint: realmNames.names.isEmpty
           ? "add realm NAME { … } with the backend's own secret"
-          : "write forward_token remint REALM; there is \(realmNames.names.joined(separator: ", "))")
+          : "write forward_token remint REALM; there is \(realmNames.names.joined(separator: ", "))"
+      )
       return nil
     }
     return ForwardingLine(forwarding: .remint(0), origin: origin)
@@ -140,7 +141,11 @@ extension Compiler {
     for directive in directives {
       let arguments = directive.arguments
       if directive.name == "forward_token", arguments.first?.text == "remint" {
-        if arguments.count > 1 { mintingRealms.insert(arguments[1].text) } else { mintsByAny = true }
+        if arguments.count > 1 {
+          mintingRealms.insert(arguments[1].text)
+        } else {
+          mintsByAny = true
+        }
       }
       if directive.name == "assertion", let realm = arguments.first {
         mintingRealms.insert(realm.text)
