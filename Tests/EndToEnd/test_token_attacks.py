@@ -9,9 +9,11 @@ The same verifier's unit table is `DamagedTokenTests.swift`; this one has its ow
 
 import json
 
+import jwt
 import pytest
 
 from support import config
+from support.issuer import Authority, Issuer
 from support.processes import wait_until
 from support.token_forge import (
     ALGORITHMS,
@@ -588,6 +590,46 @@ def test_every_attack_is_refused_for_its_reason_in_every_algorithm(house):
     # Nothing of it left anything behind.
     for algorithm, forge in forges.items():
         assert ask(f"/{algorithm}", forge.token()).status == 200
+
+
+def test_no_attack_makes_an_issuer_work(gateway, recorder, tmp_path):
+    """The same table against keys that are fetched: the reasons are the same, and who sends garbage
+    makes nobody fetch. A signature that nothing verifies may have a new key, once."""
+    backend, authority = recorder(), Authority(tmp_path)
+    forges = {name: Forge(name) for name in ("RS256", "ES384", "EdDSA")}
+    issuer = Issuer(authority)
+    issuer.says({"keys": [
+        {**json.loads(jwt.get_algorithm_by_name(name).to_jwk(forge.private.public_key())),
+         "alg": name, "kid": name, "key_ops": ["verify"]}
+        for name, forge in forges.items()]})  # fmt: skip
+    edge = gateway(
+        config.top(workers=1) + f"""
+        realm main {{
+            issuer {ISSUER}; audience {AUDIENCE};
+            access {{ jwks {issuer.url} {{ ca {authority.file}; copy off; }} lifetime 4h; }}
+        }}
+        upstream backend {{ server {backend.address}; errors problem; }}
+        route / {{ upstream backend; auth required; }}
+        """)
+    wait_until(lambda: edge.status()["key_sets"][0]["keys"] == 3, "the set is in use")
+    ask, wrong = Asker(edge), []
+    for algorithm, forge in forges.items():
+        assert ask("/", forge.token()).status == 200
+        for name, reason, make in ROWS:
+            # Here a foreign algorithm may be another key's; its own rows say what comes of that.
+            if name.startswith("algorithm: another key of") or (token := make(forge)) is None:
+                continue
+            reason = wanted_reason(name, reason, forge)
+            if "CVE-2018-0114" in name:
+                reason = "unknown_key"
+            answer = ask("/", token)
+            challenge = answer.one("WWW-Authenticate") or ""
+            if answer.status != STATUS.get(reason, 401) or f'reason="{reason}"' not in challenge:
+                wrong.append((algorithm, name, reason, answer.status, challenge))
+    count = issuer.count
+    issuer.stop()
+    assert wrong == []
+    assert count <= 3, "the first fetch, one for tokens without a name, one for the name"
 
 
 def test_the_table_is_as_long_as_it_says():
