@@ -314,6 +314,39 @@ import Tokens
     #expect(told(harness) == ["2 false 2"], "at once, during the pause")
   }
 
+  /// A realm with two sets: the first that has the key ends the waiting, and what one can't say counts
+  /// when the other has nothing either.
+  @Test(arguments: [true, false]) func ofSeveralSetsEachIsAsked(_ hasKey: Bool) throws {
+    let (issuer, other) = (try IssuerStub(), try IssuerStub())
+    issuer.publish("one")
+    other.publish("three")
+    var given = sources(try issuer.url())
+    given.definitions[0].access.keySources.append(.remote(nil))
+    given.sources.append(
+      LiveKeySource(
+        realm: 0, place: .tokenClass(.access, index: 1), directive: "jwks",
+        origin: .url(try other.url())))
+    let harness = try ControlHarness(keys: given, workers: 1)
+    try turn(harness, issuer) {
+      other.serve()
+      return report(harness, 0).keyCount == 1 && report(harness, 1).keyCount == 1
+    }
+    harness.turn()
+    let version = harness.loop.liveKeys.realms.version
+    _ = told(harness)
+    if hasKey { issuer.publish("one", "two") }
+    other.answer = nil
+    harness.control.send(.keyNeeded(realms: [0], keyName: KeyStub.name("two"), ticket: ticket(1)))
+    try turn(harness, other) { report(harness, 1).fetchFailureCount == 1 }
+    harness.turn()
+    #expect(told(harness) == [], "the other may have it")
+    try turn(harness, issuer) { report(harness, 0).fetchCount == 2 }
+    harness.turn()
+    #expect(
+      told(harness)
+        == (hasKey ? ["realms \(version + 1)", "1 true \(version + 1)"] : ["1 false \(version)"]))
+  }
+
   @Test func onlySoManyWait() throws {
     let issuer = try IssuerStub()
     issuer.isHolding = true

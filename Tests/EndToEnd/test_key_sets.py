@@ -98,6 +98,65 @@ def test_fetches_one_url_once_for_all_that_name_it(gateway, recorder, issuer):
     assert issuer.count == 1
 
 
+# Rotation at the issuer
+
+
+def test_takes_a_new_key_after_one_fetch_for_many(gateway, recorder, issuer):
+    backend = recorder()
+    edge = ready(gateway(guarded(backend.address, realm(issuer))))
+    token = issuer.add("two").token("two")
+    issuer.gate.clear()
+    with ThreadPoolExecutor(50) as pool:
+        answers = [pool.submit(edge.get, "/x", token) for _ in range(50)]
+        issuer.asked(2)
+        # What needs no new key goes on meanwhile.
+        assert edge.get("/x", issuer.token("one")).status == 200
+        issuer.gate.set()
+        assert [answer.result().status for answer in answers] == [200] * 50
+    assert issuer.count == 2, "one fetch for all of them"
+    # What the issuer has withdrawn goes with the next set.
+    issuer.published.remove("one")
+    assert edge.get("/x", issuer.add("three").token("three")).status == 200
+    assert edge.get("/x", issuer.token("one")).status == 401
+    assert source(edge)["keys"] == 2
+
+
+def test_an_unknown_key_is_refused_only_against_a_younger_set(gateway, recorder, issuer):
+    backend = recorder()
+    edge = ready(gateway(guarded(backend.address, realm(issuer), workers=1)))
+    made_up = Issuer(issuer.authority)
+    for number in range(4):
+        name = f"made-up-{number}"
+        assert edge.get("/x", made_up.add(name).token(name)).status == 401
+        assert issuer.count == 2 + number
+        # Judged already: no request for it.
+        assert edge.get("/x", made_up.token(name)).status == 401
+        assert issuer.count == 2 + number
+    answer = edge.get("/x", made_up.add("one-more").token("one-more"))
+    assert answer.status == 503 and answer.one("Retry-After")
+    assert issuer.count == 5, "the bucket is empty"
+    assert edge.get("/x", issuer.token("one")).status == 200
+    made_up.stop()
+
+
+def test_while_the_issuer_is_away_its_known_keys_stay_and_others_are_503(
+    gateway, recorder, issuer
+):
+    backend = recorder()
+    edge = ready(gateway(guarded(backend.address, realm(issuer))))
+    issuer.answer = None
+    assert edge.get("/x", issuer.add("two").token("two")).status == 503
+    assert edge.get("/x", issuer.token("one")).status == 200
+    said = source(edge)
+    assert said["failing_since"] and said["failure"] and said["keys"] == 1
+    issuer.recovers()
+    wait_until(lambda: "failure" not in source(edge), "it is fetched again")
+    assert edge.get("/x", issuer.token("two")).status == 200
+    lines = edge.stderr().splitlines()
+    assert len([line for line in lines if "the keys fetched before stay in use" in line]) == 1
+    assert len([line for line in lines if "fetched again" in line]) == 1
+
+
 # Cold starts
 
 

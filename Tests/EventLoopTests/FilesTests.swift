@@ -170,3 +170,28 @@ final class FilesTests {
     #expect(result.standardErrorContent.count { $0 == UInt8(ascii: "\n") } >= 30_000)
   }
 }
+
+@Suite struct FileStampTests {
+  /// Every way of putting other bytes behind a path shows.
+  @Test func tellsOneContentFromAnother() throws {
+    let folder = try Files.makeTemporaryDirectory(prefix: "stamps-")
+    let path = folder + "/file"
+    defer {
+      try? Files.remove(path)
+      try? Files.removeDirectory(folder)
+    }
+    #expect(Files.stamp(path) == nil)
+    try Files.replace(path, with: [1, 2, 3].span, mode: 0o600)
+    let first = Files.stamp(path)
+    #expect(first != nil && Files.stamp(path) == first)
+    // The same bytes, another file.
+    try Files.replace(path, with: [1, 2, 3].span, mode: 0o600)
+    let second = Files.stamp(path)
+    #expect(second != first)
+    let file = try AppendFile(appendingTo: path, mode: 0o600)
+    try file.write([4].span)
+    #expect(Files.stamp(path) != second)
+    #expect(Files.status(path)?.owner == System.userIdentifier)
+    #expect(try #require(second).changedNanoseconds > 0)
+  }
+}
