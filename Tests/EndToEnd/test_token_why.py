@@ -235,6 +235,27 @@ def test_without_a_configuration(folder):
     assert why(folder, token, "three").returncode == 2
 
 
+def test_a_key_set_that_is_not_at_hand(folder):
+    """Whether its key is missing can't be said of a set that was never fetched."""
+    (folder / "live.conf").write_text(
+        """
+        listen 127.0.0.1:0;
+        realm main { access { jwks https://127.0.0.1:1/keys.json { copy off; } } }
+        upstream backend { server 127.0.0.1:9; }
+        route / { upstream backend; }
+        """
+    )
+    token = py(private(EC), "ES256", {"kid": "one"})
+    done = why(folder, token, "-c", "live.conf")
+    assert done.returncode == 1
+    assert done.stdout.startswith("undecided: ") and "here it is not fetched" in done.stdout
+    # By the set itself, as a file, it is decided.
+    done = why(folder, token, "--jwks", "keys.json")
+    assert done.returncode == 0, done.stdout
+    told = run("explain", "GET", "/", "-c", "live.conf", "--token-file", "-", folder=folder, input=token)
+    assert "token: undecided" in told.stdout and "refused with 503: unavailable" in told.stdout
+
+
 def test_sign_says_kid_and_any_json(folder):
     (folder / "rsa-private.pem").write_text(private(RSA))
     try:

@@ -108,10 +108,8 @@ extension Explanation {
     // A token that lacks only what its realm requires is genuine: its claims are told one by one.
     let isGenuine = diagnosis.reason.map { $0 == .missingClaim || $0 == .insufficientScope } ?? true
     guard isGenuine, let realm = diagnosis.realm else {
-      let reason = diagnosis.reason ?? .malformed
-      var lines = [
-        "token: \(reason.name)" + (diagnosis.realm.map { ", by realm \($0.name)" } ?? "")
-      ]
+      let reason = diagnosis.isUndecided ? "undecided" : "\((diagnosis.reason ?? .malformed).name)"
+      var lines = ["token: " + reason + (diagnosis.realm.map { ", by realm \($0.name)" } ?? "")]
       for finding in diagnosis.findings {
         lines.append("  \(finding.text)")
         if let advice = finding.advice { lines.append("  -> \(advice)") }

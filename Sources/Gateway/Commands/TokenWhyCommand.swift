@@ -66,7 +66,10 @@ enum TokenWhyCommand {
     } else {
       let reason = diagnosis.reason ?? .malformed
       let place = diagnosis.realm.map { " by realm \($0.name)" } ?? ""
-      out = "refused\(place): \(reason.name)\n"
+      out =
+        diagnosis.isUndecided
+        ? "undecided: the running gateway would ask for the key set first\n"
+        : "refused\(place): \(reason.name)\n"
     }
     return out + FindingText.render(diagnosis.findings)
   }

@@ -206,6 +206,11 @@ struct SignatureDiagnosis {
     let algorithms = TokenAlgorithm.allCases.filter { one in keys.contains { $0.algorithm == one } }
     let names = algorithms.map { "\($0.name)" }.joined(separator: ", ")
     let whose = meant.count == 1 ? "realm \(meant[0].name)" : "the realms"
+    guard !keys.isEmpty else {
+      return note(
+        .unsupportedAlgorithm, "\(whose) has no key at hand",
+        "a key set that is fetched, or a file that is watched, must be read first")
+    }
     guard algorithms.contains(algorithm) else {
       let advice: String
       if algorithm.isSymmetric, algorithms.allSatisfy({ !$0.isSymmetric }) {

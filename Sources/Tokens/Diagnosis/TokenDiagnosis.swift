@@ -13,6 +13,8 @@ public struct TokenDiagnosis {
   public private(set) var facts: TokenFacts?
   /// The reason of the verdict, nil for a token that holds.
   public private(set) var reason: DenialReason?
+  /// True when a key set that isn't at hand may hold its key: then the reason is only the nearest one.
+  public private(set) var isUndecided = false
   /// The realm that judged it, nil where no key of any realm made the signature.
   public private(set) var realm: Realm?
   /// What was found, the decisive one first; for a token that holds, what is worth knowing.
@@ -109,6 +111,7 @@ public struct TokenDiagnosis {
 
   private mutating func explainUndecided(_ realm: Realm?) {
     guard let realm else { return }
+    isUndecided = true
     findings.append(
       TokenFinding(
         .unknownKey,
@@ -127,7 +130,8 @@ public struct TokenDiagnosis {
     let signature = SignatureDiagnosis(
       token, form, parts, meant: meant, others: others, candidates: candidates,
       nowSeconds: nowSeconds)
-    findings += signature.findings
+    // Whether a key is missing can't be said while keys are missing.
+    findings += isUndecided && signature.signer == nil ? [] : signature.findings
     let owner = signature.signer?.realm ?? realm ?? meant[0]
     let claims = ClaimDiagnosis(
       token[parts.payload.lower..<parts.payload.upper], realm: owner, key: signature.signer?.key,
