@@ -20,10 +20,12 @@ from support.token_forge import (
     AUDIENCE,
     ED25519_ORDER,
     ISSUER,
+    OAEP,
     ORDERS,
     SECRET,
     Asker,
     Forge,
+    Sealer,
     oddly_ended,
 )
 from support.tokens import b64, now, remember, sensitive
@@ -630,6 +632,135 @@ def test_no_attack_makes_an_issuer_work(gateway, recorder, tmp_path):
     issuer.stop()
     assert wrong == []
     assert count <= 3, "the first fetch, one for tokens without a name, one for the name"
+
+
+# Encrypted tokens: (mechanism, reason, token) from a sealer and a good signed token.
+
+
+def damaged(change):
+    return lambda sealer, good: sealer.seal(good, change=change)
+
+
+def with_header(**more):
+    return lambda sealer, good: sealer.seal(good, sealer.head(**more))
+
+
+def wrapped_alone(make):
+    """A row about the wrapped key, which `dir` has none of."""
+    return lambda sealer, good: make(sealer, good) if sealer.alg != "dir" else None
+
+
+JWE = [
+    ("four parts", NO, lambda s, t: s.seal(t).rpartition(".")[0]),
+    ("six parts", NO, lambda s, t: s.seal(t) + ".AAAA"),
+    ("no vector", NO, damaged(lambda h, k, v, c, t: (h, k, b"", c, t))),
+    ("short vector", NO, damaged(lambda h, k, v, c, t: (h, k, v[:-1], c, t))),
+    ("long vector", NO, damaged(lambda h, k, v, c, t: (h, k, v + b"\0", c, t))),
+    ("no tag", NO, damaged(lambda h, k, v, c, t: (h, k, v, c, b""))),
+    ("tag of 12 bytes", NO, damaged(lambda h, k, v, c, t: (h, k, v, c, t[:12]))),
+    ("tag of 4 bytes", NO, damaged(lambda h, k, v, c, t: (h, k, v, c, t[:4]))),
+    ("long tag", NO, damaged(lambda h, k, v, c, t: (h, k, v, c, t + b"\0"))),
+    ("tag padded", NO, damaged(lambda h, k, v, c, t: (h, k, v, c, b64(t) + "=="))),
+    ("tag with an odd tail", NO, damaged(lambda h, k, v, c, t: (h, k, v, c, oddly_ended(b64(t))))),
+    ("no ciphertext", NO, damaged(lambda h, k, v, c, t: (h, k, v, b"", t))),
+    ("tag changed", BAD, damaged(lambda h, k, v, c, t: (h, k, v, c, first_flipped(None, t)))),
+    ("vector changed", BAD, damaged(lambda h, k, v, c, t: (h, k, first_flipped(None, v), c, t))),
+    ("ciphertext changed", BAD, damaged(
+        lambda h, k, v, c, t: (h, k, v, first_flipped(None, c), t))),
+    ("ciphertext cut", BAD, damaged(lambda h, k, v, c, t: (h, k, v, c[:-1], t))),
+    ("header spelled otherwise", BAD, damaged(lambda h, k, v, c, t: (h + b" ", k, v, c, t))),
+    ("header padded", NO, damaged(lambda h, k, v, c, t: (b64(h) + "=", k, v, c, t))),
+    ("a key beside dir, or none beside RSA", None, damaged(
+        lambda h, k, v, c, t: (h, b"" if k else b"\1" * 32, v, c, t))),
+    ("another key", BAD, lambda s, t: s.seal(t, content_key=b"\7" * 32, wrapped=(
+        b"" if s.alg == "dir" else b"\1" * 256))),
+    ("the key wrapped for somebody else", BAD, wrapped_alone(lambda s, t: Sealer(
+        STRANGERS["RS256"].private).seal(t))),
+    ("a wrapped key of 16 bytes", BAD, wrapped_alone(
+        lambda s, t: s.seal(t, content_key=b"\7" * 16))),
+    ("a wrapped key of nothing, content under zeros", BAD, wrapped_alone(
+        lambda s, t: s.seal(t, content_key=bytes(32), wrapped=s.key.public_key().encrypt(b"", OAEP)))),
+    ("a wrapped key of zeros as number", BAD, wrapped_alone(
+        lambda s, t: s.seal(t, wrapped=bytes(256)))),
+    ("a wrapped key a byte short", BAD, wrapped_alone(lambda s, t: s.seal(
+        t, change=lambda h, k, v, c, g: (h, k[:-1], v, c, g)))),
+    ("RSA-OAEP with SHA-1", OFF, with_header(alg="RSA-OAEP")),
+    ("RSA1_5, Bleichenbacher", OFF, with_header(alg="RSA1_5")),
+    ("A256KW", OFF, with_header(alg="A256KW")),
+    ("PBES2 with a million rounds", OFF, with_header(
+        alg="PBES2-HS256+A128KW", p2c=1_000_000, p2s="AAAA")),
+    ("ECDH-ES", OFF, with_header(alg="ECDH-ES", epk={"kty": "EC", "crv": "P-256"})),
+    ("none", OFF, with_header(alg="none")),
+    ("alg in lower case", OFF, lambda s, t: s.seal(t, s.head(alg=s.alg.swapcase()))),
+    ("A256CBC-HS512", OFF, with_header(enc="A256CBC-HS512")),
+    ("A192GCM", OFF, with_header(enc="A192GCM")),
+    ("no enc", NO, with_header(enc=None)),
+    ("enc a list", NO, with_header(enc=["A256GCM"])),
+    ("zip, CVE-2024-33664", NO, with_header(zip="DEF")),
+    ("crit", NO, with_header(crit=["x"], x=1)),
+    ("cty of something else", NO, with_header(cty="text/plain")),
+    ("kid of another key", "unknown_key", with_header(kid="other")),
+    ("kid a number", NO, with_header(kid=7)),
+    ("nothing signed inside, everybody can encrypt", NO, lambda s, t: s.seal(
+        json.dumps({"sub": "admin", "exp": now() + 600}))),
+    ("none inside", OFF, lambda s, t: s.seal(
+        b64(b'{"alg":"none"}') + "." + t.split(".")[1] + ".")),
+    ("an encrypted token inside", NO, lambda s, t: s.seal(s.seal(t))),
+    ("another's signature inside", BAD, lambda s, t: s.seal(STRANGERS["HS256"].token())),
+    ("expired inside", "expired", lambda s, t: s.seal(
+        Forge("HS256").token(payload=Forge("HS256").payload(exp=1)))),
+    ("a space behind the token inside", NO, lambda s, t: s.seal(t + " ")),
+    ("over the cap", "too_large", lambda s, t: s.seal(t + "x" * 6000)),
+]  # fmt: skip
+
+
+def test_every_attack_on_encrypted_tokens_is_refused_for_its_reason(gateway, recorder):
+    backend = recorder()
+    sealers = {"dir": Sealer(bytes(range(32))), "rsa": Sealer(Forge("RS256").private)}
+    signer = Forge("HS256")
+    sensitive(SECRET)
+    said = {
+        "signer.key": SECRET.encode(),
+        "dir.jwk": json.dumps(
+            {"kty": "oct", "k": sensitive(b64(sealers["dir"].key)), "kid": "d"}).encode(),
+    }  # fmt: skip
+    text = config.top(workers=1)
+    for name, file in (("dir", "dir.jwk"), ("rsa", "rsa.jwk")):
+        text += f"""
+        realm {name} {{ issuer {ISSUER}; audience {AUDIENCE}; decrypt {file};
+                        access {{ secret_file signer.key; lifetime 4h; }} }}
+        """
+    numbers = json.loads(jwt.get_algorithm_by_name("RS256").to_jwk(sealers["rsa"].key))
+    numbers.pop("key_ops", None)
+    said["rsa.jwk"] = json.dumps({**numbers, "use": "enc", "kid": "r"}).encode()
+    sensitive(numbers["d"])
+    edge = gateway(
+        text + f"""
+        upstream backend {{ server {backend.address}; errors problem; }}
+        route /dir {{ upstream backend; realm dir; }}
+        route /rsa {{ upstream backend; realm rsa; }}
+        """, start=False)
+    for name, content in said.items():
+        (edge.folder / name).write_bytes(content)
+        edge.exposed.add(name)
+    edge.start()
+    ask, wrong = Asker(edge), []
+    for path, sealer in sealers.items():
+        assert ask(f"/{path}", sealer.seal(signer.token())).status == 200
+        assert ask(f"/{path}", signer.token()).status == 200
+        passed = len(backend.heads)
+        for name, reason, make in JWE:
+            token = make(sealer, signer.token())
+            if token is None:
+                continue
+            if reason is None:
+                reason = NO if sealer.alg == "dir" else BAD
+            answer = ask(f"/{path}", token)
+            challenge = answer.one("WWW-Authenticate") or ""
+            if answer.status != 401 or f'reason="{reason}"' not in challenge:
+                wrong.append((path, name, reason, answer.status, challenge))
+        assert len(backend.heads) == passed
+    assert wrong == []
 
 
 def test_the_table_is_as_long_as_it_says():

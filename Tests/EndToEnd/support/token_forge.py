@@ -4,6 +4,7 @@ in the caller's hand: header, payload and signature are taken as they are."""
 import hashlib
 import hmac
 import json
+import os
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
     encode_dss_signature,
 )
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from .tokens import b64, now, remember
 from .wire import render
@@ -129,6 +131,41 @@ class Forge:
         text = self.input()
         header, payload = text.split(".")
         return header, payload, self.signature(text.encode())
+
+
+OAEP = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+
+
+class Sealer:
+    """Encrypts for one key, with every part in the caller's hand; `key` is the secret for `dir`, or a
+    private RSA key whose public half is used."""
+
+    def __init__(self, key):
+        self.key = key
+        self.alg = "dir" if isinstance(key, bytes) else "RSA-OAEP-256"
+
+    def head(self, **more) -> dict:
+        said = {"alg": self.alg, "enc": "A256GCM", "cty": "JWT", **more}
+        return {name: value for name, value in said.items() if value is not None}
+
+    def seal(
+        self, inside: str, header=None, content_key=None, wrapped=None, vector=None, change=None
+    ) -> str:
+        """`change` is given the five parts as bytes and gives back others."""
+        header = json.dumps(self.head() if header is None else header).encode()
+        if self.alg == "dir":
+            content_key = self.key if content_key is None else content_key
+            wrapped = b"" if wrapped is None else wrapped
+        else:
+            content_key = os.urandom(32) if content_key is None else content_key
+            if wrapped is None:
+                wrapped = self.key.public_key().encrypt(content_key, OAEP)
+        vector = os.urandom(12) if vector is None else vector
+        sealed = AESGCM(content_key).encrypt(vector, inside.encode(), b64(header).encode())
+        parts = [header, wrapped, vector, sealed[:-16], sealed[-16:]]
+        if change is not None:
+            parts = change(*parts)
+        return remember(".".join(part if isinstance(part, str) else b64(part) for part in parts))
 
 
 def oddly_ended(text: str) -> str:
