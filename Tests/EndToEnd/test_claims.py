@@ -178,6 +178,9 @@ def test_the_tools_agree_about_the_realms_claims(strict):
     token = sign(claims(scope="shop"), ACCESS)
     verified = strict.command("token verify", "-", input=token)
     assert verified.returncode == 1 and verified.stdout.startswith("refused: missing_claim")
+    listed = strict.command("routes").stdout
+    assert "realm main requires of every access token: claim tenant acme; scope shop" in listed
+    assert "realm main requires of every refresh token: claim tenant acme; claim device" in listed
     told = strict.command("token why", "-", input=token)
     assert told.returncode == 1
     assert "it lacks what realm main requires: claim tenant acme" in told.stdout

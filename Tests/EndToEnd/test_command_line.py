@@ -59,6 +59,7 @@ def test_help_names_every_command(tmp_path):
         ["token", "why", "a", "b", "c"],
         ["token", "why", "--class", "both", "a.b.c"],
         ["token", "why", "--now", "soon", "a.b.c"],
+        ["token", "why", "--now", "9223372036854775807", "a.b.c"],
         ["token", "why", "--issuer", "me", "a.b.c"],
         ["secret"],
         ["secret", "check", "-", "--env", "x"],

@@ -1,6 +1,7 @@
 // `gateway routes`: the routes as they are judged, inheritance resolved.
 
 import Assembly
+import Tokens
 
 enum RoutesCommand {
   static let help = """
@@ -9,7 +10,8 @@ enum RoutesCommand {
     Lists every route with what it inherits: methods, host, path, whether it enforces or only
     observes, auth, realm, required claims, limits, CORS policy, whose addresses it admits, upstream
     or own answer, what of the token the upstream gets, and where it stands. A request takes the
-    longest path that fits; at equal paths a named method comes before any.
+    longest path that fits; at equal paths a named method comes before any. Below stands what realms
+    require of every token.
 
       -c FILE   the configuration (gateway.conf)
 
@@ -22,9 +24,22 @@ enum RoutesCommand {
       guard let configuration = ConfigurationOption.load(try ConfigurationOption.path(words)) else {
         return ExitCode.refused
       }
-      Output.answer(table(configuration.routes))
+      Output.answer(table(configuration.routes) + requirements(configuration.policy.realms))
       return ExitCode.done
     }
+  }
+
+  /// What realms require of their tokens on every route.
+  static func requirements(_ realms: [Realm]) -> String {
+    var out = ""
+    for realm in realms {
+      for tokenClass in TokenClass.allCases {
+        guard let lines = realm.requirements(tokenClass)?.lines else { continue }
+        out += "realm \(realm.name) requires of every \(tokenClass.name) token: "
+        out += lines.map(\.text).joined(separator: "; ") + "\n"
+      }
+    }
+    return out.isEmpty ? "" : "\n" + out
   }
 
   static func table(_ routes: [RouteListing]) -> String {

@@ -36,7 +36,8 @@ enum TokenWhyCommand {
       let classes = try TokenVerifyCommand.classes(words)
       var now = Clock.realtimeMilliseconds() / 1000
       if let text = try words.one("--now") {
-        guard let time = PointInTime.seconds(text) else {
+        // To the end of the year 9999, so that no sum with a lifetime overflows.
+        guard let time = PointInTime.seconds(text), time < 253_402_300_800 else {
           throw UsageMistake(
             message: "\"\(text)\" is neither seconds since 1970 nor a date such as 2030-01-31")
         }
