@@ -7,8 +7,8 @@ enum StatusCommand {
   static let help = """
     usage: gateway status [--json] [--admin ADDRESS] [-c FILE]
 
-    Asks the running gateway how it is: addresses, workers, upstreams, keys where there is a choice of
-    them, blocklist, warnings, counters.
+    Asks the running gateway how it is: addresses, workers, upstreams, observed routes, every key's
+    use, where keys come from, blocklist, warnings, counters.
 
       --json           the answer as it comes
       --admin ADDRESS  the admin address, as unix:PATH or 127.0.0.1:PORT

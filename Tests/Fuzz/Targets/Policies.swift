@@ -47,6 +47,9 @@ private let text = """
   group /flask { upstream a; realm main; strip_prefix on;
       route / { } route GET /health { auth none; cors off; }
   }
+  group /watched { upstream n; realm main; cors open; mode observe;
+      route / { } route POST /auth/refresh { auth refresh; method_fallthrough on; }
+  }
   """
 
 /// The state of one worker.
@@ -96,6 +99,12 @@ private final class World {
     if action == .needBodyField {
       action = gatekeeper.bodyFieldRead(
         request, head: head, bytes: span, body: span.slice(from: head.byteEnd), now: now, set: set)
+    }
+    if request.isOnObservedRoute {
+      check(action == .admit, "an observed route refused or answered something")
+      if request.undone?.isAboutToken == true {
+        check(request.token == nil, "a name for a token that would be refused")
+      }
     }
     switch action {
     case .admit: forward(span)
