@@ -400,6 +400,23 @@ struct Issuer: Sendable {
     #expect(world.verdict(Self.get("/required", try Issuer.two.sign())) == "key")
   }
 
+  /// An observed route waits too, because its decision is to be the true one; then it lets go.
+  @Test func anObservedRouteWaitsAndLetsGo() throws {
+    for (isAvailable, keys, would) in [
+      (true, [Issuer.two], ""), (true, [.one], "unknown_key"), (false, [.one], "unavailable"),
+    ] {
+      let world = World(
+        PolicyDefinitions(
+          realms: [try Self.main([.one])],
+          identityHeaders: [IdentityHeaderDefinition(name: "X-Realm", source: .realmName)],
+          routes: [RouteDefinition(path: "/", auth: .required, realm: 0, isObserved: true)]))
+      #expect(world.verdict(Self.get("/", try Issuer.two.sign())) == "key")
+      #expect(Self.answer(world, isAvailable, try Self.main(keys)) == "route 0")
+      #expect((world.request.wouldRefuse?.description ?? "") == would)
+      #expect(world.identity == (would.isEmpty ? "X-Realm: main\r\n" : ""))
+    }
+  }
+
   // MARK: Streams
 
   /// What became of a stream's token when keys have changed.

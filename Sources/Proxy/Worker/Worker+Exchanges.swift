@@ -51,6 +51,16 @@ extension Worker {
     return control.send(.keyNeeded(realms: key.realms, keyName: key.name, ticket: ticket))
   }
 
+  /// What the control loop says about a key. The exchange that asked may be over, its client gone, its
+  /// place taken by others: then nobody hears it.
+  func keySetAnswered(_ ticket: ExchangeTicket, isAvailable: Bool) {
+    guard let client = clients.find(ticket.client), let exchange = client.exchange,
+      exchange.serial == ticket.exchange
+    else { return }
+    exchange.keySetAnswered(self, client, isAvailable: isAvailable)
+    serve(client)
+  }
+
   /// Takes over keys that have changed. A stream whose token was signed with one that is gone ends.
   func adopt(_ realms: RealmSet) {
     if gatekeeper.adopt(realms) { sweepStreams() }

@@ -300,11 +300,7 @@ public final class Worker {
         adopt(realms)
       case .keySetAnswered(let ticket, let isAvailable, let realms):
         adopt(realms)
-        guard let client = clients.find(ticket.client), let exchange = client.exchange,
-          exchange.serial == ticket.exchange
-        else { continue }
-        exchange.keySetAnswered(self, client, isAvailable: isAvailable)
-        serve(client)
+        keySetAnswered(ticket, isAvailable: isAvailable)
       case .drain(let deadline):
         drain(until: deadline)
       case .revocationApplied(let ticket, let isDurable):
