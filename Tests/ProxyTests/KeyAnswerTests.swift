@@ -10,7 +10,7 @@ import Transport
 
 @testable import Proxy
 
-@Suite struct KeyWaitTests {
+@Suite struct KeyAnswerTests {
   /// A worker whose one route answers by itself, for tokens of a set that is not known at first.
   private final class Harness {
     let worker: Worker
