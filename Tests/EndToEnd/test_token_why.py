@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from flask import Flask
+from jwcrypto import jwe, jwk
 from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token
 
 from conftest import ACCESS, OTHER_ACCESS, OTHER_REFRESH, REFRESH
@@ -22,6 +23,8 @@ from support.tokens import b64, now, remember, sensitive
 RSA = rsa.generate_private_key(65537, 2048)
 EC = ec.generate_private_key(ec.SECP256R1())
 BASE64 = base64.b64encode(bytes(range(200, 240))).decode()
+SEALED = "Pq5rSt8uVw2xYz4aBc6dEf9gHj3kLm7nQp1sUv0w"
+OPEN = bytes(range(32))
 PREVIOUS = "an earlier secret of this realm, long ago"
 
 CONFIGURATION = f"""
@@ -36,6 +39,7 @@ realm nest {{ preset nest-dual-secret; issuer nest; audience web;
 realm coded {{ access {{ secret {BASE64}; }} }}
 realm pair  {{ access {{ key rsa.pem; algorithms RS256; }} }}
 realm curve {{ access {{ jwks keys.json; }} }}
+realm sealed {{ decrypt open.jwk; access {{ secret {SEALED}; }} }}
 upstream backend {{ server 127.0.0.1:9; }}
 route / {{ upstream backend; realm main; }}
 """
@@ -55,11 +59,12 @@ def folder(tmp_path_factory):
     key = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(EC.public_key()))
     (folder / "keys.json").write_text(json.dumps({"keys": [{**key, "kid": "one"}]}))
     (folder / "secret").write_text(ACCESS)
+    (folder / "open.jwk").write_text(json.dumps({"kty": "oct", "k": b64(OPEN)}))
     return folder
 
 
 def why(folder, token, *arguments):
-    for secret in (BASE64, PREVIOUS):
+    for secret in (BASE64, PREVIOUS, SEALED, b64(OPEN)):
         sensitive(secret)
     done = run(
         *["token", "why", *arguments, "-"],
@@ -67,7 +72,7 @@ def why(folder, token, *arguments):
         environment={"ACCESS_SECRET": ACCESS, "REFRESH_SECRET": REFRESH},
         input=token,
     )
-    for secret in (ACCESS, REFRESH, OTHER_ACCESS, OTHER_REFRESH, BASE64, PREVIOUS):
+    for secret in (ACCESS, REFRESH, OTHER_ACCESS, OTHER_REFRESH, BASE64, PREVIOUS, SEALED, b64(OPEN)):
         assert secret not in done.stdout + done.stderr
     return done
 
@@ -126,6 +131,13 @@ def confused() -> str:
     return remember(text + "." + b64(tag))
 
 
+def sealed(inside, key=OPEN, alg="dir", enc="A256GCM"):
+    """The text, encrypted by jwcrypto."""
+    held = jwk.JWK(kty="oct", k=b64(key)) if alg == "dir" else jwk.JWK.from_pem(private(RSA).encode())
+    token = jwe.JWE(inside.encode(), json.dumps({"alg": alg, "enc": enc}), recipient=held)
+    return remember(token.serialize(compact=True))
+
+
 pytestmark = pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
 
 ROWS = [
@@ -137,7 +149,7 @@ ROWS = [
     ("node decodes base64", lambda: node("base64", BASE64), (), "bad_signature",
      "realm coded's access secret decoded from base64", "say `encoding base64;`"),
     ("node decodes what is none", lambda: node("base64", OTHER_ACCESS[:39] + "!"), (), "bad_signature",
-     "none of 8 keys made its signature", "another key"),
+     "none of 9 keys made its signature", "another key"),
     ("the text encoded once more", lambda: py(base64.b64encode(ACCESS.encode())), (), "bad_signature",
      "realm main's access secret written as base64", "encoding"),
     ("default of a tutorial", lambda: py("super-secret"), (), "bad_signature",
@@ -185,6 +197,18 @@ ROWS = [
      'and realm nest wants "web"', "audience"),
     ("quotes around the token", lambda: f'"{py(ACCESS)}"', (), "malformed", "byte 0 is a quote", "leave it out"),
     ("half a token", lambda: py(ACCESS)[:-19], (), "bad_signature", "its signature has 18 bytes", "copy the whole token"),
+    ("encrypted, expired inside", lambda: sealed(py(SEALED, exp=now() - 5)), ("sealed",), "expired",
+     "it expired", "new one"),
+    ("encrypted for another key", lambda: sealed(py(SEALED), bytes(32)), ("sealed",), "bad_signature",
+     "no `decrypt` key opens it", "another key"),
+    ("encrypted for another realm", lambda: sealed(py(SEALED)), ("main",), "malformed",
+     "realm main has no key to open it", "`decrypt FILE;`"),
+    ("encrypted, not signed", lambda: sealed('{"sub":"7"}'), ("sealed",), "malformed",
+     "what is encrypted in it is no signed token", "sign first"),
+    ("encrypted by the old way", lambda: sealed(py(SEALED), alg="RSA-OAEP"), ("sealed",),
+     "unsupported_algorithm", 'its content key is managed by "RSA-OAEP"', ""),
+    ("encrypted by CBC", lambda: sealed(py(SEALED), bytes(64), enc="A256CBC-HS512"), ("sealed",),
+     "unsupported_algorithm", 'it is encrypted with "A256CBC-HS512"', ""),
     ("opaque", lambda: "b1946ac92492d2347c6235b4d2611184", (), "malformed", "1 part between dots", "session id"),
 ]  # fmt: skip
 
@@ -215,6 +239,12 @@ def test_a_token_that_holds(folder):
     assert done.stdout.startswith("holds: an access token of realm main, good for 5")
     done = why(folder, node("ms", OTHER_REFRESH), "nest")
     assert done.returncode == 1 and "looks like milliseconds" in done.stdout
+
+
+def test_an_encrypted_token_that_holds(folder):
+    assert why(folder, sealed(py(SEALED)), "sealed").stdout.startswith("holds: an access token")
+    # Named wrongly, it is told whose it is.
+    assert "it was encrypted for realm sealed" in why(folder, sealed(py(SEALED)), "main").stdout
 
 
 def test_another_time(folder):

@@ -134,7 +134,8 @@ struct ClaimDiagnosis {
       let late = nowSeconds - expiration
       note(
         .expired, "it expired \(SpanText.of(late)) ago\(leewayText)",
-        leewayAdvice(late + 1) ?? "let the client fetch a new one")
+        "let the client fetch a new one"
+          + (leewayAdvice(late + 1).map { "; if the clocks differ, \($0)" } ?? ""))
     }
     for (name, seconds) in [("nbf", notBefore), ("iat", issuedAt)] {
       guard let seconds, seconds > nowSeconds + leeway, seconds <= Self.secondsMaximum else {
