@@ -13,6 +13,7 @@ import jwt
 import pytest
 
 from support import config
+from support.gateway import run
 from support.issuer import Authority, Issuer
 from support.processes import wait_until
 from support.token_forge import (
@@ -592,6 +593,30 @@ def test_every_attack_is_refused_for_its_reason_in_every_algorithm(house):
     # Nothing of it left anything behind.
     for algorithm, forge in forges.items():
         assert ask(f"/{algorithm}", forge.token()).status == 200
+
+
+@pytest.mark.parametrize("algorithm", ["HS384", "RS256", "ES512", "EdDSA"])
+def test_token_why_gives_the_reason_of_the_gateway(tmp_path, algorithm):
+    """A quarter of the table each, on the command line; no secret is ever shown."""
+    sensitive(SECRET)
+    forge = Forge(algorithm)
+    (tmp_path / "gateway.conf").write_text(
+        "listen 127.0.0.1:0; upstream backend { server 127.0.0.1:9; }" + realm(forge))
+    key = tmp_path / f"{algorithm}.key"
+    key.write_bytes(forge.private if forge.kind == "HS" else forge.pem())
+    wrong = []
+    for name, reason, make in ROWS[("HS384", "RS256", "ES512", "EdDSA").index(algorithm) :: 4]:
+        token = make(forge)
+        # Words with blanks and bytes beyond ASCII are the shell's business here.
+        if token is None or not token.isascii() or set(token) & set(" \t,"):
+            continue
+        done = run("token", "why", token, folder=tmp_path)
+        reason = wanted_reason(name, reason, forge)
+        first = done.stdout.partition("\n")[0]
+        is_told = first.startswith("refused") and first.endswith(f": {reason}")
+        if done.returncode != 1 or not is_told or SECRET in done.stdout + done.stderr:
+            wrong.append((name, reason, done.returncode, done.stdout, done.stderr))
+    assert wrong == []
 
 
 def test_no_attack_makes_an_issuer_work(gateway, recorder, tmp_path):
