@@ -42,11 +42,15 @@ public struct Configuration: Sendable {
   }
 
   /// The same with the keys of the copies that earlier runs left of fetched key sets, and what is to be
-  /// said of copies that are not used. Reads files; fetches nothing.
-  public func restoringKeys() -> (configuration: Configuration, keys: RestoredKeys) {
+  /// said of copies that are not used; `toServe`, they must be this user's own. Reads files; fetches
+  /// nothing.
+  public func restoringKeys(toServe: Bool) -> (configuration: Configuration, keys: RestoredKeys) {
+    guard liveKeys.longestFetchMilliseconds != nil else {
+      return (self, RestoredKeys(realms: policy.realms, sources: liveKeys))
+    }
     let set = PolicySet(policy, revocations: RevocationTable(entriesMaximum: 1))
     let keys = RestoredKeys(
-      liveKeys, policy: set, nowSeconds: Clock.realtimeMilliseconds() / 1000)
+      liveKeys, policy: set, nowSeconds: Clock.realtimeMilliseconds() / 1000, toServe: toServe)
     var policy = policy
     policy.realms = keys.realms
     let restored = Configuration(

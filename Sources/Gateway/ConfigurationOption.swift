@@ -27,7 +27,7 @@ enum ConfigurationOption {
   /// The same for commands that judge tokens: with the keys of the copies that the running gateway left
   /// of fetched key sets. What is not at hand is said, for the realm of that name or for all.
   static func loadForTokens(_ path: String, realm name: String? = nil) -> Configuration? {
-    guard let (configuration, keys) = load(path)?.restoringKeys() else { return nil }
+    guard let (configuration, keys) = load(path)?.restoringKeys(toServe: false) else { return nil }
     for note in keys.notes { Output.explain("note: \(note)\n") }
     for realm in configuration.policy.realms where name == nil || realm.name == name {
       for set in keys.missingSets(of: realm) {

@@ -149,8 +149,9 @@ extension LiveKeys {
     let remote = remotes[index]
     if let failure, remote.isCopyWritten, let path = remote.url.copyPath {
       say(
-        "warning: \(path): the copy of \(remote.url.shown) can't be written: \(failure);"
-          + " a start without the issuer will have no keys of it")
+        "warning: \(path): the copy of \(remote.url.shown) can't be written: \(failure); a start"
+          + " without the issuer will have no keys of it (copy FILE; names another place, copy off; none)"
+      )
     }
     remote.isCopyWritten = failure == nil
   }

@@ -25,14 +25,16 @@ public struct RestoredKeys: Sendable {
   }
 
   /// Reads the copies of all fetched sets, for the realms of `policy`. A copy that breaks a rule of its
-  /// realm, or the one about keys in common, is not used.
-  public init(_ sources: LiveKeySources, policy: PolicySet, nowSeconds: Int64) {
+  /// realm, or the one about keys in common, is not used; to serve, it must be this user's own.
+  public init(
+    _ sources: LiveKeySources, policy: PolicySet, nowSeconds: Int64, toServe: Bool = true
+  ) {
     var change = KeyChange(definitions: sources.definitions, policy: policy)
     var notes: [String] = []
     var times: [String: Int64] = [:]
     for (url, uses) in sources.urls {
       guard let path = url.copyPath else { continue }
-      switch KeySetCopy.read(of: url, nowSeconds: nowSeconds) {
+      switch KeySetCopy.read(of: url, nowSeconds: nowSeconds, ownerMatters: toServe) {
       case .missing: break
       case .refused(let reason):
         notes.append("\(path): this copy of \(url.shown) is not used: \(reason)")

@@ -27,7 +27,7 @@ struct Parts {
 
   /// Acquires everything; `descriptorLimit` is how many files the process may have open.
   init(_ given: Configuration, descriptorLimit: Int) throws(BootFault) {
-    let (configuration, keys) = given.restoringKeys()
+    let (configuration, keys) = given.restoringKeys(toServe: true)
     self.keys = keys
     var settings = configuration.settings
     let workerCount = settings.workerCount > 0 ? settings.workerCount : Processors.count

@@ -10,6 +10,7 @@ import Config
 import Crypto
 import EventLoop
 import Fetch
+import Tokens
 
 /// A URL that was read, where, and with which settings: a second directive must mean the same.
 struct NamedKeySet {
@@ -50,6 +51,18 @@ extension Compiler {
     }
     keySets[url] = NamedKeySet(set: set, authorities: path, span: directive.span)
     return set
+  }
+
+  /// An issuer signs for many with the same keys: who names no audience takes the tokens of them all.
+  func warnOfMissingAudience(_ definition: RealmDefinition, _ directive: Directive) {
+    let isFetched = liveKeys.sources.contains { source in
+      guard source.realm == definition.index, case .url = source.origin else { return false }
+      return true
+    }
+    guard isFetched, definition.audiences.isEmpty else { return }
+    log.warning(
+      "realm \(definition.name) takes whatever its issuer signs, also for other APIs",
+      at: directive.span, hint: "add audience NAME; with what the issuer calls this one")
   }
 
   // MARK: Arguments

@@ -89,6 +89,7 @@ extension Compiler {
     }
     // An unset variable or a bad value is told already: judging what is left would repeat it.
     let isWhole = log.errorCount == errorsBefore && !hasBrokenArgument(body)
+    if isWhole { warnOfMissingAudience(definition, directive) }
     realmDefinitions.append(definition)
     pendingRealms.append(isWhole ? directive : nil)
   }
