@@ -137,6 +137,8 @@ public final class RequestPolicy {
   public var isPreflight: Bool { preflight }
   /// The key to ask for after `needKey`; nil while none is waited for.
   public var neededKey: MissingKey? { phase == .awaitingKey ? keyQuestions?.asked.last : nil }
+  /// How many keys were asked for so far.
+  public var keysAskedFor: Int { keyQuestions?.asked.count ?? 0 }
   /// The verified token, nil for an anonymous request.
   public var token: TokenFacts? { facts }
 

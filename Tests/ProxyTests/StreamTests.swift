@@ -63,6 +63,20 @@ import Tokens
     #expect(adopt(graced, .revoked, after: 3))
   }
 
+  @Test func aWithdrawnKeyEndsItAsARevocationDoes() throws {
+    let plain = try Self.stream(endSeconds: 1_700_000_100)
+    #expect(adopt(plain, .keyWithdrawn, after: 1))
+    #expect(plain.verdict == .keyWithdrawn)
+    let graced = try Self.stream(endSeconds: 1_700_000_100, grace: 2_000)
+    #expect(!adopt(graced, .keyWithdrawn, after: 1))
+    #expect(graced.endDue == 8 * Self.second)
+    // The key is back, as if nothing had been.
+    #expect(!adopt(graced, .stands, after: 2))
+    #expect(!adopt(graced, .keyWithdrawn, after: 3))
+    #expect(!adopt(graced, .revoked, after: 4))
+    #expect(adopt(graced, .keyWithdrawn, after: 5))
+  }
+
   @Test func aRevocationThatIsTakenBackIsForgotten() throws {
     let stream = try Self.stream(endSeconds: 1_700_000_100, grace: 2_000)
     #expect(!adopt(stream, .revoked, after: 1))

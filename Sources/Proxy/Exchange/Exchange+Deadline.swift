@@ -67,7 +67,9 @@ extension Exchange {
 
   private func progress(of wait: Wait, _ client: ClientConnection) -> Int {
     switch wait {
-    case .requestHead, .upstreamConnect, .responseHead, .revocation, .keySet: 0
+    case .requestHead, .upstreamConnect, .responseHead, .revocation: 0
+    // Another question is another wait.
+    case .keySet: policy.keysAskedFor
     case .requestBody: client.bytesReceived
     case .upstreamWritable: upstream?.bytesSent ?? 0
     // An answer may begin before the request's body is through: that it goes on is progress too.
