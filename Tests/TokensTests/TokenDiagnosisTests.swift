@@ -241,6 +241,32 @@ func saysWhy(_ mechanism: Mechanism) throws {
   #expect(diagnosis.findings.isEmpty)
 }
 
+/// Cut anywhere, with any byte exchanged: the explanation begins with the verifier's own reason.
+@Test func theExplanationAgreesWithTheVerdictOnEveryDamage() throws {
+  let forge = try KeyForge(.es256)
+  let token = Array(forge.sign(good).utf8)
+  #expect(diagnose(forge.sign(good), [forge.realm]).facts != nil)
+  var damaged = token.indices.map { Array(token[..<$0]) }
+  for index in token.indices {
+    for byte in [UInt8(ascii: "."), UInt8(ascii: "A"), UInt8(ascii: "="), 0, 0x20, 0xFF]
+    where token[index] != byte {
+      var other = token
+      other[index] = byte
+      damaged.append(other)
+    }
+  }
+  let verifier = TokenVerifier()
+  var disagreements = 0
+  for bytes in damaged {
+    let diagnosis = TokenDiagnosis(bytes, meant: [forge.realm], nowSeconds: now)
+    let verdict = verifier.verify(
+      bytes.span, realm: forge.realm, accepting: .any, nowSeconds: now)
+    let isSame = diagnosis.reason.map { verdict == .denied($0) } ?? false
+    if !isSame || diagnosis.findings.first?.reason != diagnosis.reason { disagreements += 1 }
+  }
+  #expect(disagreements == 0)
+}
+
 @Test func aTokenInQuotesIsToldApartFromABadOne() throws {
   let realm = try TokenForge.realm()
   let held = diagnose("\"" + signed(Array(secret.utf8)) + "\"", [realm])
