@@ -1,4 +1,4 @@
-"""Instructions per request, by the difference of two runs that differ in nothing but their number of
+"""Instructions and allocations per request, by the difference of two runs that differ in nothing but their number of
 requests: what starting, warming up and stopping cost falls out.
 
 One connection, one worker. callgrind counts user space only, on a machine without SHA instructions,
@@ -15,13 +15,16 @@ import peers
 from material import Material, wait_for
 from measure import load
 
+ALLOCATORS = {"malloc", "calloc", "realloc", "memalign", "aligned_alloc", "posix_memalign"}
+
 
 def count(run, options, job, folder, material, origin_port) -> tuple:
     """All instructions of one run with that many requests, and callgrind's file."""
     requests = (options.few, options.many)[run]
     inside = folder / f"run-{run}"
     inside.mkdir()
-    (inside / peers.BLOCKED).symlink_to(folder / peers.BLOCKED)
+    for name in (peers.BLOCKED, peers.KEY_FILE):
+        (inside / name).symlink_to(folder / name)
     result = inside / "callgrind.out"
     proxy = peers.Gateway(job, inside, origin_port, material.secret)
     proxy.wrapper = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={result}"]
@@ -36,6 +39,22 @@ def count(run, options, job, folder, material, origin_port) -> tuple:
         if line.startswith(("summary:", "totals:")):
             return int(line.split()[1]), result
     raise SystemExit(f"no total in callgrind's file:\n{(proxy.folder / 'output').read_text()}")
+
+
+def allocations(file: Path) -> int:
+    """How often memory was asked for in one run: callgrind's own count of calls."""
+    names, callee, count = {}, "", 0
+    for line in file.read_text(errors="replace").splitlines():
+        if line.startswith("calls="):
+            count += int(line[6:].split()[0]) if names.get(callee) in ALLOCATORS else 0
+        elif line.startswith(("fn=(", "cfn=(")):
+            # The name stands behind a function's number where it comes for the first time.
+            number, _, name = line.partition("=(")[2].partition(")")
+            if name:
+                names[number] = name.strip()
+            if line[0] == "c":
+                callee = number
+    return count
 
 
 def functions(file: Path) -> dict:
@@ -66,7 +85,7 @@ def show_top(few: dict, many: dict, options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--job", choices=["plain", "auth"], default="auth")
+    parser.add_argument("--job", choices=peers.JOBS, default="auth")
     parser.add_argument("--few", type=int, default=2000)
     parser.add_argument("--many", type=int, default=6000)
     parser.add_argument("--top", type=int, default=0, help="also list the N costliest functions")
@@ -80,7 +99,7 @@ def main():
         peers.Gateway.binary = folder / "gateway"
         strip = ["strip", "--strip-debug", "-o", peers.Gateway.binary, options.gateway]
         subprocess.run(strip, check=True)
-        material = Material(folder)
+        material = Material(folder, [options.job])
         with peers.listening_socket() as listener:
             origin = peers.spawn(
                 [Path(options.tools) / "origin", listener.fileno()],
@@ -97,6 +116,8 @@ def main():
         each = (many - few) / (options.many - options.few)
         print(f"{options.job}: {each:.0f} instructions per request")
         print(f"  ({few} for {options.few} requests, {many} for {options.many})")
+        asked = allocations(many_file) - allocations(few_file)
+        print(f"  {asked / (options.many - options.few):.3f} allocations per request")
         if options.top:
             show_top(functions(few_file), functions(many_file), options)
 

@@ -82,7 +82,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--requests", type=int, default=30000, help="per proxy and round")
     parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--job", choices=["plain", "auth"], action="append")
+    parser.add_argument("--job", choices=peers.PEER_JOBS, action="append")
     parser.add_argument("--without", action="append", default=[], help="leave a proxy out")
     parser.add_argument(
         "--forwarded", action="store_true", help="peers send X-Forwarded-* and X-Request-Id too"
@@ -99,7 +99,7 @@ def main():
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        material = Material(folder)
+        material = Material(folder, options.job or peers.PEER_JOBS)
         with peers.listening_socket() as listener:
             origin = peers.spawn(
                 [tools / "origin", listener.fileno()],
@@ -108,7 +108,7 @@ def main():
             )
             port = listener.getsockname()[1]
         try:
-            for job in options.job or ["plain", "auth"]:
+            for job in options.job or peers.PEER_JOBS:
                 measure(job, chosen, folder, material, port, tools, options)
         finally:
             origin.kill()

@@ -1,8 +1,9 @@
-"""What each proxy of the benchmarks is told: the same two jobs in its own configuration language.
+"""What each proxy of the benchmarks is told: the same jobs in its own configuration language.
 
 The jobs: `plain` forwards over kept connections and does nothing else; `auth` also verifies an HS256
 token and its expiry, refuses a token whose id is among 100,000, and replaces the client's X-User-Id
-by the token's subject. The peers get their shortest honest configuration and are spared what the
+by the token's subject. The other jobs are for the gateway alone: `auth` with other signatures, with
+more claims, and with claims that the route requires. The peers get their shortest honest configuration and are spared what the
 gateway does in both jobs as well (forwarded headers, request ids, path readings), so the figures
 never flatter the gateway; `forwarded` makes haproxy and nginx send those headers too.
 """
@@ -12,9 +13,35 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 WORKER_CORE, LOAD_CORE = 0, 1
 BLOCKED = "blocked.txt"
+KEY_FILE = "public.pem"
+"""Beside it, for the jobs whose tokens are signed with a key pair."""
+
+
+class TokenJob(NamedTuple):
+    """A job with tokens: how they are signed, whether they have scopes and roles, and what the route
+    says beside `auth required`."""
+
+    algorithm: str = "HS256"
+    scoped: bool = False
+    route: str = ""
+
+
+TOKEN_JOBS = {
+    "auth": TokenJob(),
+    "rs256": TokenJob("RS256"),
+    "es256": TokenJob("ES256"),
+    "scoped": TokenJob(scoped=True),
+    "require": TokenJob(
+        scoped=True,
+        route="require scope orders:read orders:write; require role admin; require claim tenant acme;",
+    ),
+}
+PEER_JOBS = ("plain", "auth")
+JOBS = ("plain", *TOKEN_JOBS)
 
 
 def listening_socket() -> socket.socket:
@@ -98,18 +125,25 @@ class Gateway(Proxy):
     environment: dict = {}
 
     def configuration(self, port: int) -> str:
-        auth = f"""
-        realm main {{ access {{ secret_placeholder lifetime 1d; }} }}
+        job = TOKEN_JOBS.get(self.job)
+        auth, route = "", "auth none;"
+        if job:
+            keys = "secret ${JWT_ACCESS_SECRET};"
+            if job.algorithm != "HS256":
+                keys = f"key {self.blocked.parent / KEY_FILE}; algorithms {job.algorithm};"
+            auth = f"""
+        realm main {{ access {{ {keys} lifetime 1d; }} }}
         identity {{ header X-User-Id sub; }}
         blocklist {{ import {self.blocked}; }}
-        """.replace("secret_placeholder", "secret ${JWT_ACCESS_SECRET};")
+        """
+            route = f"auth required; {job.route}"
         return f"""
         workers 1;
         listen 127.0.0.1:{port};
         access_log off;
-        {auth if self.job == "auth" else ""}
+        {auth}
         upstream origin {{ server 127.0.0.1:{self.origin}; }}
-        route / {{ upstream origin; auth {"required" if self.job == "auth" else "none"}; }}
+        route / {{ upstream origin; {route} }}
         """
 
     def start(self) -> int:
