@@ -16,6 +16,21 @@ extension Span where Element == UInt8 {
         fromUncheckedByteOffset: offset, as: UInt64.self))
   }
 
+  /// True when the 32 bytes at `offset` are all printable ASCII, 0x20 to 0x7e. They must lie within
+  /// the span, as in `word(at:)`.
+  @inlinable @inline(__always)
+  public func hasOnlyPrintables(at offset: Int) -> Bool {
+    // Checked here: 0 <= offset and offset + 32 <= count, so that the load stays within the span.
+    precondition(offset >= 0 && count &- offset >= 32)
+    let words = unsafe bytes.unsafeLoadUnaligned(
+      fromUncheckedByteOffset: offset, as: SIMD4<UInt64>.self)
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    // Bytes below 0x20 borrow into their top bit, 0x7f carries into it, and from 0x80 on one of both
+    // leaves it set; a borrow or carry only comes out of a byte that is marked itself.
+    let marks = (words &- SIMD4(repeating: ones &* 0x20)) | (words &+ SIMD4(repeating: ones))
+    return (marks[0] | marks[1] | marks[2] | marks[3]) & (ones &* 0x80) == 0
+  }
+
   /// True when the bytes from `offset` on begin with those of `literal`. `offset` isn't negative.
   @inlinable @inline(__always)
   public func matches(_ literal: StaticString, at offset: Int) -> Bool {

@@ -45,6 +45,8 @@ private func marks(of byte: UInt8, _ word: UInt64) -> UInt64 {
 @inline(__always)
 func endOfFieldValue(_ bytes: Span<UInt8>, from start: Int) -> Int {
   var offset = start
+  // Most of what is long is printable ASCII: tokens above all.
+  while bytes.count &- offset >= 32, bytes.hasOnlyPrintables(at: offset) { offset &+= 32 }
   while true {
     while bytes.count &- offset >= 8 {
       let word = bytes.word(at: offset)

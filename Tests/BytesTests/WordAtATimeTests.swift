@@ -25,6 +25,36 @@ import Testing
     #expect(first(0x2E, [0x2E], from: 99) == nil && first(0x2E, [0x2E], from: -5) == 0)
   }
 
+  /// Every byte in every place, alone and beside each kind of neighbour.
+  @Test func knowsPrintablesInEveryPlace() {
+    for neighbour in [UInt8(0x20), 0x41, 0x7e] {
+      for place in 0..<32 {
+        for byte in UInt8.min...UInt8.max {
+          var bytes = [UInt8](repeating: neighbour, count: 34)
+          bytes[place + 1] = byte
+          let found = bytes.span.hasOnlyPrintables(at: 1)
+          if found != (0x20...0x7e).contains(byte) {
+            Issue.record("byte \(byte) at \(place) beside \(neighbour)")
+          }
+          bytes[place + 1] = neighbour
+          (bytes[0], bytes[33]) = (byte, byte)
+          if !bytes.span.hasOnlyPrintables(at: 1) {
+            Issue.record("\(byte) outside, beside \(neighbour)")
+          }
+        }
+      }
+    }
+    // Two that are none, next to each other: what one borrows or carries must not hide the other.
+    for one in [UInt8(0), 0x1f, 0x7f, 0x80, 0x9f, 0xff] {
+      for two in [UInt8(0), 0x1f, 0x7f, 0x80, 0x9f, 0xff] {
+        var bytes = [UInt8](repeating: 0x41, count: 32)
+        (bytes[3], bytes[4]) = (one, two)
+        let found = bytes.span.hasOnlyPrintables(at: 0)
+        #expect(!found, "\(one), \(two)")
+      }
+    }
+  }
+
   @Test func comparesWherever() {
     for count in 0...40 {
       let bytes = Array(Self.sample[..<count])
