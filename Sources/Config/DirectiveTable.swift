@@ -102,6 +102,14 @@ public enum DirectiveTable {
       "connections_per_address N|off", in: [.limits], 1...1, standard: "10000",
       "Client connections of one address (one /64 of IPv6); one more is closed."),
     DirectiveRule(
+      "signature_rate N/s|off", in: [.limits], 1...1, standard: "2500/s",
+      "Signatures of key pairs that a worker computes for tokens that it doesn't know yet; more is"
+        + " 503. One is an ES256 signature; dearer ones count as several."),
+    DirectiveRule(
+      "signature_rate_per_address N/s|off", in: [.limits], 1...1, standard: "50/s",
+      "The same for one address (one /64 of IPv6) and worker, up to ten seconds' worth at once; more"
+        + " is 429. What turned out to be good tokens isn't counted."),
+    DirectiveRule(
       "drain_timeout TIME", in: [.limits], 1...1, standard: "10s",
       "What requests in flight are given when the gateway is told to stop."),
     DirectiveRule(

@@ -13,7 +13,7 @@ extension Refusal {
   public static let observable: [Refusal] =
     DenialReason.allCases.map { .denied($0) } + [
       .csrfRefused, .bodyTooLarge, .bodyCoded, .bodyUnreadable, .unavailable, .limited,
-      .originRefused, .preflightRefused,
+      .originRefused, .preflightRefused, .addressBudgetSpent, .workerBudgetSpent,
     ]
 
   /// The place in `observable`; nil for what is enforced everywhere.
@@ -29,6 +29,8 @@ extension Refusal {
     case .limited: 21
     case .originRefused: 22
     case .preflightRefused: 23
+    case .addressBudgetSpent: 24
+    case .workerBudgetSpent: 25
     case .malformed, .requestTimeout, .headTooLarge, .badEscape, .ambiguousPath, .noRoute,
       .methodNotAllowed, .addressRefused, .upstreamFailed, .upstreamTimeout:
       nil
@@ -38,7 +40,9 @@ extension Refusal {
   /// True for what is decided about a token, and not about an origin or a rate.
   public var isAboutToken: Bool {
     switch self {
-    case .denied, .csrfRefused, .bodyTooLarge, .bodyCoded, .bodyUnreadable, .unavailable: true
+    case .denied, .csrfRefused, .bodyTooLarge, .bodyCoded, .bodyUnreadable, .unavailable,
+      .addressBudgetSpent, .workerBudgetSpent:
+      true
     case .malformed, .requestTimeout, .headTooLarge, .badEscape, .ambiguousPath, .noRoute,
       .methodNotAllowed, .preflightRefused, .originRefused, .addressRefused, .limited,
       .upstreamFailed, .upstreamTimeout:
@@ -49,11 +53,11 @@ extension Refusal {
 
 /// One worker's counts. Loop only.
 final class DecisionCounts {
-  private static let columns = 24
+  private static let columns = 26
   private var accepted: UInt64 = 0
   private var anonymous: UInt64 = 0
-  private var refused: InlineArray<24, UInt64> = .init(repeating: 0)
-  private var observed: InlineArray<24, UInt64> = .init(repeating: 0)
+  private var refused: InlineArray<26, UInt64> = .init(repeating: 0)
+  private var observed: InlineArray<26, UInt64> = .init(repeating: 0)
   /// Rows of `columns` numbers, one for each route up to the last that let something through.
   private var letThrough: [UInt64] = []
 

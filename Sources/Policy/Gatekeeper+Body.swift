@@ -133,7 +133,7 @@ extension Gatekeeper {
   ) -> Rival {
     let route = set.routes[request.route]
     let reason: DenialReason
-    switch verify(token, route, route.acceptedClasses, now, set) {
+    switch verify(token, request, route, route.acceptedClasses, now, set) {
     case .accepted: return .possible
     case .undecided(let lack):
       let judgement = undecided(lack, request, now)

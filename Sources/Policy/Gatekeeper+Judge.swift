@@ -24,7 +24,7 @@ extension Gatekeeper {
   ) -> Judgement {
     let route = set.routes[request.route]
     let facts: TokenFacts
-    switch verify(token, route, accepting, now, set) {
+    switch verify(token, request, route, accepting, now, set) {
     case .accepted(let accepted): facts = accepted
     case .undecided(let lack): return undecided(lack, request, now)
     case .denied(let reason):
@@ -68,6 +68,14 @@ extension Gatekeeper {
       request.phase = .awaitingKey
       return .needKey
     }
+  }
+
+  /// The signature was not computed, which says nothing about the token.
+  func refusal(of request: RequestPolicy, _ spent: SpentBudget) -> Refusal {
+    if !request.isObserved {
+      request.retryAfter = CompiledLimit.retryAfterSeconds(spent.waitNanoseconds)
+    }
+    return spent.isAddress ? .addressBudgetSpent : .workerBudgetSpent
   }
 
   /// Looks the last verified token up in the revocation table.

@@ -46,7 +46,7 @@ extension Gatekeeper {
   /// verification.
   func undecided(_ lack: Undecided, _ request: RequestPolicy, _ now: PolicyTime) -> Judgement {
     switch lack {
-    case .budgetSpent: .refused(.unavailable)
+    case .budgetSpent(let spent): .refused(refusal(of: request, spent))
     case .keyMissing: askForKey(request, now)
     }
   }

@@ -47,7 +47,7 @@ extension Gatekeeper {
 
   /// Learns a refresh token that the caller carried along: only a genuine one of the same realm and
   /// subject, so that nobody logs somebody else out. What isn't that is the backend's business. A
-  /// logout that leaves a token alive because its key wasn't known would be none: it waits.
+  /// logout that leaves a token alive because it wasn't judged would be none: it waits.
   private func learn(
     _ request: RequestPolicy, _ token: Span<UInt8>, _ now: PolicyTime, _ set: PolicySet
   ) -> PolicyAction? {
@@ -56,7 +56,7 @@ extension Gatekeeper {
       let judged = request.facts
     else { return nil }
     let realmIndex = Int(judged.realmIndex)
-    switch verify(token, inRealm: realmIndex, .refresh, now) {
+    switch verify(token, request, inRealm: realmIndex, .refresh, now) {
     case .accepted(let facts):
       guard verifier.hashSubject(set.realmRules[realmIndex].subjectKey) == subject else {
         return nil

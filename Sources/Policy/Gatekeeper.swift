@@ -29,8 +29,12 @@ public final class Gatekeeper {
   var missingKeys = MissingKeys()
 
   /// Makes a worker's gatekeeper over the shared tables.
-  public init(revocations: RevocationTable, limits: LimitTable, realms: RealmSet) {
-    verifier = TokenVerifier()
+  /// `signatureRates` bound what strangers may have computed; tools need none.
+  public init(
+    revocations: RevocationTable, limits: LimitTable, realms: RealmSet,
+    signatureRates: SignatureRates? = nil
+  ) {
+    verifier = TokenVerifier(budget: signatureRates.map { SignatureBudget($0) })
     realmSet = realms
     self.realms = realms.realms
     self.revocations = RevocationTable.Reader(revocations)
@@ -49,11 +53,16 @@ public final class Gatekeeper {
     realmSet = newer
     realms = newer.realms
     missingKeys.removeAll()
+    // What is remembered of an old realm can't be used any more; its room can.
+    verifier.forget(allBut: realms)
     return true
   }
 
-  /// How often signatures of key pairs were computed and how often remembered.
+  /// How often signatures were computed and how often remembered.
   public var signatureCounts: SignatureCounts { verifier.signatureCounts }
+
+  /// Number of tokens whose signature is remembered.
+  public var rememberedTokenCount: Int { verifier.rememberedCount }
 
   /// What was decided so far. Copies tables: for reports.
   public var decisions: DecisionReport { counts.report }

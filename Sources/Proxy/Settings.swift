@@ -9,6 +9,7 @@
 
 import Crypto
 import EventLoop
+import Tokens
 
 /// One `listen` line.
 public struct ListenSettings: Sendable, Equatable {
@@ -130,6 +131,9 @@ public struct TrafficLimits: Sendable, Equatable {
   public var connectionCountMaximum = 20_000
   /// Client connections of one address, `connections_per_address`; one more is closed.
   public var connectionsPerAddressMaximum = 10_000
+  /// What a worker computes with key pairs for tokens that it doesn't know, `signature_rate` and
+  /// `signature_rate_per_address`.
+  public var signatureRates = SignatureRates()
   /// What is in flight when the gateway is told to stop, `drain_timeout`; then it is cut off.
   public var drainTimeoutMilliseconds = 10_000
 

@@ -27,6 +27,13 @@ struct CompactToken {
     payloadEnd = second
   }
 
+  /// Finds the parts of a token that was verified once, byte for byte: the first two dots.
+  init(verified token: Span<UInt8>) {
+    let dot = UInt8(ascii: ".")
+    headerEnd = token.firstIndex(of: dot) ?? 0
+    payloadEnd = token.firstIndex(of: dot, from: headerEnd + 1) ?? headerEnd + 1
+  }
+
   var header: ByteRange { ByteRange(0, headerEnd) }
   var payload: ByteRange { ByteRange(headerEnd + 1, payloadEnd) }
   var signingInput: ByteRange { ByteRange(0, payloadEnd) }

@@ -7,8 +7,11 @@
 //
 // An encrypted token is opened first, and what comes out must be a signed one.
 //
-// It owns all its memory: warm, a verification with a shared secret allocates nothing, and its cost
-// is the MAC plus one pass over the payload; public keys allocate within OpenSSL. One worker.
+// Signatures that held are remembered (`VerifiedTokens`), and only they: a token that is known goes
+// through everything else like every other.
+//
+// It owns all its memory: warm, a known token allocates nothing, and its cost is a hash of it plus one
+// pass over the payload; computing with public keys allocates within OpenSSL. One worker.
 
 import Bytes
 import Crypto
@@ -24,7 +27,7 @@ struct TokenExaminer: ~Copyable {
   /// key of a large set, and would cost as many times more.
   static let attemptsMaximum = 8
 
-  private let tokenBytesMaximum: Int
+  let tokenBytesMaximum: Int
   private var header = TokenHeader()
   private var claims: ClaimSet
   private var signature = ByteBuffer(capacity: signatureBytesMaximum)
@@ -32,39 +35,62 @@ struct TokenExaminer: ~Copyable {
   private var signingInput: ByteBuffer
   private var hasAccepted = false
   private(set) var hasFoundKey = false
-  /// Made for the first token of a key pair that is accepted.
-  private var memory: SignatureMemory?
-  private(set) var signatureCounts = SignatureCounts()
-  /// True when the last token's signature was not computed but remembered.
-  private var isSignatureKnown = false
+  /// Made for the first token that is accepted.
+  var verified: VerifiedTokens?
+  /// Hash of the token that is looked at, where there is a cache.
+  var tokenHash = Hash128(high: 0, low: 0)
+  /// Who pays for what the token costs.
+  var account: SignatureAccount
+  var counts = SignatureCounts()
   /// Made for the first encrypted token of a realm that takes such.
-  private var opener: TokenOpener?
+  var opener: TokenOpener?
   /// Made for the first token that is minted.
   private var minter: TokenMinter?
 
-  init(tokenBytesMaximum: Int) {
+  init(tokenBytesMaximum: Int, budget: SignatureBudget?) {
     self.tokenBytesMaximum = tokenBytesMaximum
+    account = SignatureAccount(budget)
     claims = ClaimSet(segmentBytesMaximum: tokenBytesMaximum)
     signingInput = ByteBuffer(capacity: tokenBytesMaximum)
   }
 
   mutating func verify(
-    _ token: Span<UInt8>, realm: Realm, accepting: AcceptedClasses, nowSeconds: Int64
+    _ token: Span<UInt8>, realm: Realm, accepting: AcceptedClasses, nowSeconds: Int64,
+    payer: SignaturePayer?, isFurther: Bool
   ) -> TokenVerdict {
     hasAccepted = false
     hasFoundKey = false
+    account.open(payer, goesOn: isFurther)
     guard token.count <= tokenBytesMaximum else { return .denied(.tooLarge) }
-    guard let parts = CompactToken(token) else {
-      guard !realm.decryptionKeys.isEmpty else { return .denied(.malformed) }
-      let opener = makeOpener()
-      if let reason = opener.open(token, realm: realm) { return .denied(reason) }
-      var inner = ByteBuffer()
-      opener.exchangeOpened(&inner)
-      defer { opener.exchangeOpened(&inner) }
-      guard let parts = CompactToken(inner.readable) else { return .denied(.malformed) }
-      return verify(inner.readable, parts, realm, accepting, nowSeconds)
+    if let index = rememberedKey(token, realm, nowSeconds) {
+      return judge(token, CompactToken(verified: token), realm, index, accepting, nowSeconds)
     }
-    return verify(token, parts, realm, accepting, nowSeconds)
+    if let parts = CompactToken(token) {
+      return verify(token, parts, realm, accepting, nowSeconds)
+    }
+    guard !realm.decryptionKeys.isEmpty else { return .denied(.malformed) }
+    let opener = makeOpener()
+    switch opener.open(token, realm: realm, paying: &account) {
+    case .opened: break
+    case .denied(let reason): return .denied(reason)
+    case .undecided(let lack): return undecided(lack)
+    }
+    var inner = ByteBuffer()
+    opener.exchangeOpened(&inner)
+    defer { opener.exchangeOpened(&inner) }
+    let verdict: TokenVerdict
+    if let index = rememberedKey(inner.readable, realm, nowSeconds) {
+      verdict = judge(
+        inner.readable, CompactToken(verified: inner.readable), realm, index, accepting, nowSeconds)
+    } else if let parts = CompactToken(inner.readable) {
+      verdict = verify(inner.readable, parts, realm, accepting, nowSeconds)
+    } else {
+      verdict = .denied(.malformed)
+    }
+    if case .accepted(let facts) = verdict {
+      opener.rememberKey(realm, expiration: facts.expiration, nowSeconds: nowSeconds)
+    }
+    return verdict
   }
 
   private mutating func makeOpener() -> TokenOpener {
@@ -74,7 +100,7 @@ struct TokenExaminer: ~Copyable {
     return made
   }
 
-  /// Verifies a signed token, encrypted before or not.
+  /// Verifies a signed token, encrypted before or not, whose signature isn't known.
   private mutating func verify(
     _ token: Span<UInt8>, _ parts: CompactToken, _ realm: Realm, _ accepting: AcceptedClasses,
     _ nowSeconds: Int64
@@ -85,11 +111,39 @@ struct TokenExaminer: ~Copyable {
     case .denied(let reason): return .denied(reason)
     }
     let keyIndex: Int
-    switch signingKey(token, parts, algorithm, realm, accepting, nowSeconds) {
+    switch findKey(
+      token, parts, algorithm, realm, refreshFirst: accepting == .refresh, nowSeconds)
+    {
     case .found(let index): keyIndex = index
     case .denied(let reason): return .denied(reason)
-    case .undecided(let lack): return .undecided(lack)
+    case .undecided(let lack): return undecided(lack)
     }
+    let verdict = judge(token, parts, realm, keyIndex, accepting, nowSeconds)
+    if case .accepted(let facts) = verdict {
+      header.remember(token.slice(parts.header), algorithm)
+      remember(token, realm, keyIndex, facts.expiration, nowSeconds)
+      // Once for each distinct token: what is only encrypted anew is paid for.
+      account.giveBack()
+    }
+    return verdict
+  }
+
+  private mutating func undecided(_ lack: Undecided) -> TokenVerdict {
+    if case .budgetSpent(let spent) = lack {
+      if spent.isAddress {
+        counts.refusedByAddress &+= 1
+      } else {
+        counts.refusedByWorker &+= 1
+      }
+    }
+    return .undecided(lack)
+  }
+
+  /// Judges the claims of a token that a key of the realm signed.
+  private mutating func judge(
+    _ token: Span<UInt8>, _ parts: CompactToken, _ realm: Realm, _ keyIndex: Int,
+    _ accepting: AcceptedClasses, _ nowSeconds: Int64
+  ) -> TokenVerdict {
     hasFoundKey = true
     guard claims.read(token.slice(parts.payload)) else { return .denied(.malformed) }
     var judged = JudgedClaims()
@@ -98,10 +152,6 @@ struct TokenExaminer: ~Copyable {
       into: &judged)
     {
       return .denied(reason)
-    }
-    header.remember(token.slice(parts.header), algorithm)
-    if algorithm.isAsymmetric, !isSignatureKnown {
-      remember(token, realm, keyIndex, judged.expiration, nowSeconds)
     }
     realm.keys[keyIndex].use.note(
       judged.tokenClass, expiration: judged.expiration, nowSeconds: nowSeconds)
@@ -145,6 +195,7 @@ struct TokenExaminer: ~Copyable {
     case .algorithm(let known): algorithm = known
     case .denied(let reason): return reason
     }
+    account.open(nil, goesOn: false)
     var decoded = ByteBuffer(capacity: tokenBytesMaximum + 4)
     guard Base64URL.decode(token.slice(parts.payload), into: &decoded) else { return .malformed }
     switch findKey(token, parts, algorithm, realm, refreshFirst: false, nowSeconds) {
@@ -162,42 +213,6 @@ struct TokenExaminer: ~Copyable {
     case undecided(Undecided)
   }
 
-  /// The key that made the signature: remembered, or found by trying.
-  private mutating func signingKey(
-    _ token: Span<UInt8>, _ parts: CompactToken, _ algorithm: TokenAlgorithm, _ realm: Realm,
-    _ accepting: AcceptedClasses, _ nowSeconds: Int64
-  ) -> KeySearch {
-    isSignatureKnown = false
-    if algorithm.isAsymmetric, let index = rememberedKey(token, realm, nowSeconds) {
-      isSignatureKnown = true
-      signatureCounts.remembered &+= 1
-      return .found(index)
-    }
-    return findKey(
-      token, parts, algorithm, realm, refreshFirst: accepting == .refresh, nowSeconds)
-  }
-
-  /// Remembers the signature of an accepted token.
-  private mutating func remember(
-    _ token: Span<UInt8>, _ realm: Realm, _ keyIndex: Int, _ expiration: Int64, _ nowSeconds: Int64
-  ) {
-    if memory == nil { memory = SignatureMemory() }
-    guard let memory else { return }
-    memory.remember(
-      memory.hash(token), realm.serial, keyIndex: keyIndex, expiration: expiration,
-      nowSeconds: nowSeconds)
-  }
-
-  /// The key that is known to have made a token's signature, while it counts.
-  private func rememberedKey(
-    _ token: Span<UInt8>, _ realm: Realm, _ nowSeconds: Int64
-  ) -> Int? {
-    guard let memory, let index = memory.keyIndex(memory.hash(token), realm.serial),
-      index < realm.keys.count, nowSeconds < realm.keys[index].end
-    else { return nil }
-    return index
-  }
-
   /// The key that made the signature. Only keys of the header's algorithm are tried, so that the
   /// token can't choose how a key is used (CVE-2015-9235); of those only the ones that its `kid` may
   /// mean, and none whose end has passed.
@@ -211,9 +226,6 @@ struct TokenExaminer: ~Copyable {
     signature.clear()
     guard Base64URL.decode(token.slice(from: parts.signatureStart), into: &signature) else {
       return .denied(.malformed)
-    }
-    if algorithm.isAsymmetric, realm.algorithmMask & algorithm.mask != 0 {
-      signatureCounts.verified &+= 1
     }
     let message = token.slice(parts.signingInput)
     let isSelective = realm.hasKeyIdentifiers && header.hasKeyIdentifier
@@ -230,8 +242,10 @@ struct TokenExaminer: ~Copyable {
       }
       if algorithm.isAsymmetric {
         if attempts == Self.attemptsMaximum { break }
-        attempts += 1
+        if let spent = account.pay(key.units) { return .undecided(.budgetSpent(spent)) }
       }
+      if attempts == 0 { counts.verified &+= 1 }
+      attempts += 1
       if key.verifies(signature.readable, over: message) { return .found(index) }
     }
     return notFound(wasTried ? .badSignature : .unknownKey, algorithm, realm)

@@ -45,9 +45,9 @@ public enum TokenVerdict: Sendable, Equatable {
 }
 
 /// What is lacking to judge a token.
-public enum Undecided: UInt8, Sendable {
+public enum Undecided: Sendable, Equatable {
   /// The key: a key set that is not known, or not since this key's name was first seen, may have it.
   case keyMissing
   /// The time: more signatures than the budget allows would have to be computed.
-  case budgetSpent
+  case budgetSpent(SpentBudget)
 }

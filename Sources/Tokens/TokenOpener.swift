@@ -5,6 +5,9 @@
 // (`zip`, `crit`) refuses. The reasons tell an operator what is wrong with a token's form; whether a
 // key was wrapped wrongly or the content was changed is one and the same `bad_signature`.
 //
+// A private operation is paid for before it is computed (`SignatureBudget`), and what it yields is
+// remembered for tokens that turn out good (`ContentKeys`).
+//
 // Only realms with decryption keys make one; it lives as long as its verifier, and one worker has it.
 
 import Bytes
@@ -24,6 +27,10 @@ final class TokenOpener {
   private var tag = ByteBuffer(capacity: ContentCipher.tagByteCount + 4)
   private var ciphertext: ByteBuffer
   private var opened: ByteBuffer
+  /// Made for the first accepted token whose key was unwrapped.
+  private var contentKeys: ContentKeys?
+  /// The decryption key that unwrapped the last token's content key just now, -1 for none.
+  private var unwrappingIndex = -1
 
   init(tokenBytesMaximum: Int) {
     ciphertext = ByteBuffer(capacity: tokenBytesMaximum + 4)
@@ -33,29 +40,66 @@ final class TokenOpener {
   /// Exchanges what was opened last for a buffer, and back: its reader then owns it while it reads.
   func exchangeOpened(_ buffer: inout ByteBuffer) { swap(&opened, &buffer) }
 
-  /// Opens a token with a key of the realm; nil when it is open, else why not.
-  func open(_ token: Span<UInt8>, realm: Realm) -> DenialReason? {
+  /// What became of a token.
+  enum Opening {
+    case opened
+    case denied(DenialReason)
+    case undecided(Undecided)
+  }
+
+  /// Opens a token with a key of the realm.
+  func open(
+    _ token: Span<UInt8>, realm: Realm, paying account: inout SignatureAccount
+  ) -> Opening {
     opened.clear()
+    unwrappingIndex = -1
     guard let parts = EncryptedToken(token),
       token.slice(parts.header).count <= TokenHeader.segmentBytesMaximum
-    else { return .malformed }
+    else { return .denied(.malformed) }
     header.clear()
     identifier.clear()
-    guard Base64URL.decode(token.slice(parts.header), into: &header) else { return .malformed }
+    guard Base64URL.decode(token.slice(parts.header), into: &header) else {
+      return .denied(.malformed)
+    }
     let management: KeyManagement
     let encryption: ContentEncryption
     switch Self.judge(header, document, &identifier) {
-    case .denied(let reason): return reason
+    case .denied(let reason): return .denied(reason)
     case .methods(let one, let other): (management, encryption) = (one, other)
     }
     guard realm.decryptionKeys.contains(where: { $0.fits(management, encryption) }) else {
-      return .unsupportedAlgorithm
+      return .denied(.unsupportedAlgorithm)
     }
-    guard decode(token, parts) else { return .malformed }
+    guard decode(token, parts) else { return .denied(.malformed) }
     // With `dir` there is no key to send; what stands there is nobody's.
-    if case .direct = management, !wrappedKey.isEmpty { return .malformed }
-    return tryKeys(realm, management, encryption, token.slice(parts.header))
+    if case .direct = management, !wrappedKey.isEmpty { return .denied(.malformed) }
+    return tryKeys(realm, management, encryption, token.slice(parts.header), &account)
   }
+
+  /// The same for tools, which nobody bounds; nil when it is open, else why not.
+  func open(_ token: Span<UInt8>, realm: Realm) -> DenialReason? {
+    var account = SignatureAccount(nil)
+    return switch open(token, realm: realm, paying: &account) {
+    case .opened: nil
+    case .denied(let reason): reason
+    // Nobody pays here.
+    case .undecided: .badSignature
+    }
+  }
+
+  /// Remembers how the last token's content key was unwrapped, if it was: the token was accepted.
+  func rememberKey(_ realm: Realm, expiration: Int64, nowSeconds: Int64) {
+    guard unwrappingIndex >= 0 else { return }
+    let keys = contentKeys ?? ContentKeys()
+    contentKeys = keys
+    let wrapped = keys.hash(wrappedKey.readable, byteCount: contentKey.readableCount)
+    keys.remember(
+      wrapped, realm.serial, keyIndex: unwrappingIndex, contentKey, expiration: expiration,
+      nowSeconds: nowSeconds)
+  }
+
+  /// Empties what is remembered of other realms. Cold.
+  func keepOnly(_ serials: [UInt32]) { contentKeys?.keepOnly(serials) }
 
   // MARK: Steps
 
@@ -74,8 +118,8 @@ final class TokenOpener {
 
   private func tryKeys(
     _ realm: Realm, _ management: KeyManagement, _ encryption: ContentEncryption,
-    _ data: Span<UInt8>
-  ) -> DenialReason? {
+    _ data: Span<UInt8>, _ account: inout SignatureAccount
+  ) -> Opening {
     var wasTried = false
     for index in realm.decryptionKeys.indices {
       let key = realm.decryptionKeys[index]
@@ -85,19 +129,32 @@ final class TokenOpener {
       switch key.material {
       case .direct(let secret): secret.withBytes { contentKey.append($0) }
       case .rsa(let half):
+        if isKnown(realm, index, encryption) { break }
+        if let spent = account.pay(half.kind.unwrappingUnits) {
+          return .undecided(.budgetSpent(spent))
+        }
         guard
           half.unwrap(
             wrappedKey.readable, byteCount: encryption.keyByteCount, into: &contentKey)
         else { continue }
+        unwrappingIndex = index
       }
       if ContentCipher.open(
         ciphertext.readable, key: contentKey.readable, vector: vector.readable, tag: tag.readable,
         authenticating: data, into: &opened)
       {
-        return nil
+        return .opened
       }
+      unwrappingIndex = -1
     }
-    return wasTried ? .badSignature : .unknownKey
+    return .denied(wasTried ? .badSignature : .unknownKey)
+  }
+
+  /// Takes the content key from memory, if it is there.
+  private func isKnown(_ realm: Realm, _ index: Int, _ encryption: ContentEncryption) -> Bool {
+    guard let contentKeys else { return false }
+    let wrapped = contentKeys.hash(wrappedKey.readable, byteCount: encryption.keyByteCount)
+    return contentKeys.append(wrapped, realm.serial, keyIndex: index, to: &contentKey)
   }
 
   private func mayMean(_ key: DecryptionKey) -> Bool {

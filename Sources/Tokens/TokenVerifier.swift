@@ -12,17 +12,24 @@ public final class TokenVerifier {
 
   private var examiner: TokenExaminer
 
-  /// Makes a verifier that refuses tokens longer than `tokenBytesMaximum` unread.
-  public init(tokenBytesMaximum: Int = tokenBytesDefault) {
+  /// Makes a verifier that refuses tokens longer than `tokenBytesMaximum` unread. `budget` bounds what
+  /// it computes for those who pay.
+  public init(tokenBytesMaximum: Int = tokenBytesDefault, budget: SignatureBudget? = nil) {
     precondition(tokenBytesMaximum > 0, "the configuration's limits are positive")
-    examiner = TokenExaminer(tokenBytesMaximum: tokenBytesMaximum)
+    examiner = TokenExaminer(tokenBytesMaximum: tokenBytesMaximum, budget: budget)
   }
 
   /// Verifies `token` against `realm`. On acceptance the claims stay readable until the next call.
+  ///
+  /// `payer` is whose budget is used, nobody's for tools. `isFurther` says that it is the last token
+  /// again, with another realm of its route.
   public func verify(
-    _ token: Span<UInt8>, realm: Realm, accepting: AcceptedClasses, nowSeconds: Int64
+    _ token: Span<UInt8>, realm: Realm, accepting: AcceptedClasses, nowSeconds: Int64,
+    payer: SignaturePayer? = nil, isFurther: Bool = false
   ) -> TokenVerdict {
-    let verdict = identify(token, realm: realm, accepting: accepting, nowSeconds: nowSeconds)
+    let verdict = identify(
+      token, realm: realm, accepting: accepting, nowSeconds: nowSeconds, payer: payer,
+      isFurther: isFurther)
     guard case .accepted(let facts) = verdict,
       let reason = judge(realm, facts, nowSeconds: nowSeconds)
     else { return verdict }
@@ -33,13 +40,27 @@ public final class TokenVerifier {
   /// whether it is alive. For revoking, which a token that lacks a claim must not escape, and for
   /// whoever asks about revocation before claims.
   public func identify(
-    _ token: Span<UInt8>, realm: Realm, accepting: AcceptedClasses, nowSeconds: Int64
+    _ token: Span<UInt8>, realm: Realm, accepting: AcceptedClasses, nowSeconds: Int64,
+    payer: SignaturePayer? = nil, isFurther: Bool = false
   ) -> TokenVerdict {
-    examiner.verify(token, realm: realm, accepting: accepting, nowSeconds: nowSeconds)
+    examiner.verify(
+      token, realm: realm, accepting: accepting, nowSeconds: nowSeconds, payer: payer,
+      isFurther: isFurther)
   }
 
-  /// How often signatures of key pairs were computed and how often remembered, since the start.
+  /// True when the token's signature is known to be of a key of `realm` that counts.
+  public func remembers(_ token: Span<UInt8>, realm: Realm, nowSeconds: Int64) -> Bool {
+    examiner.remembers(token, realm: realm, nowSeconds: nowSeconds)
+  }
+
+  /// Empties what is remembered of realms that are none of these.
+  public func forget(allBut realms: [Realm]) { examiner.forget(allBut: realms) }
+
+  /// How often signatures were computed and how often remembered, since the start.
   public var signatureCounts: SignatureCounts { examiner.signatureCounts }
+
+  /// Number of tokens that are remembered.
+  public var rememberedCount: Int { examiner.rememberedCount }
 
   /// True when the last verified token had a signature of one of the realm's keys, accepted or not.
   public var hasFoundKey: Bool { examiner.hasFoundKey }

@@ -36,6 +36,8 @@ final class VerificationKey: Sendable {
   /// Which of the settings of each class it comes from.
   private let accessSource: RealmFault.Source
   private let refreshSource: RealmFault.Source
+  /// What a verification costs with a key pair (`SignatureCost`); 0 for a secret.
+  let units: Int
   /// What it was used for.
   let use: KeyUse
 
@@ -52,6 +54,11 @@ final class VerificationKey: Sendable {
     accessSource = draft.accessSource
     refreshSource = draft.refreshSource
     material = draft.keyMaterial
+    units =
+      switch material {
+      case .mac: 0
+      case .signature(let key, _): key.kind.verificationUnits
+      }
   }
 
   /// True when the key counts for a class at a time.

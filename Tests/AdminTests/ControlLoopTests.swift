@@ -209,7 +209,9 @@ private let status = "GET /status HTTP/1.1\r\nHost: a\r\n\r\n"
       + #""upstream_failures":0,"upstream_connects":0,"upstream_reuses":0,"upstream_retries":0,"#
       + #""upgrades":0,"tunnels_open":0,"streams_ended_by_token":0,"#
       + #""streams_outliving_token":0,"#
-      + #""accept_pauses":0,"signatures_verified":0,"signatures_remembered":0,"#
+      + #""accept_pauses":0,"token_cache_hits":0,"token_cache_misses":0,"#
+      + #""token_cache_entries":0,"signatures_computed":0,"#
+      + #""signatures_refused_per_address":0,"signatures_refused":0,"#
       + #""log_lines_dropped":0,"revocations_not_durable":0}}"#
     #expect(reply.body == want)
   }

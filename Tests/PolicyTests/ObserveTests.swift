@@ -438,7 +438,7 @@ import Tokens
 
   @Test func everyObservableRefusalHasItsColumn() {
     #expect(Refusal.observable.compactMap(\.column) == Array(Refusal.observable.indices))
-    #expect(Refusal.observable.count == 24)
+    #expect(Refusal.observable.count == 26)
     for fault in [Refusal.noRoute, .addressRefused, .upstreamFailed, .malformed(.badHost)] {
       #expect(fault.column == nil && !fault.isAboutToken)
     }

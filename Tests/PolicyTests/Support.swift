@@ -55,13 +55,14 @@ final class World {
 
   init(
     _ definitions: PolicyDefinitions, revocations: RevocationTable = RevocationTable(),
-    limits: LimitTable = LimitTable(slotCount: 1024)
+    limits: LimitTable = LimitTable(slotCount: 1024), signatureRates: SignatureRates? = nil
   ) {
     self.revocations = revocations
     self.limits = limits
     set = PolicySet(definitions, revocations: revocations)
     realms = set.realms
-    gatekeeper = Gatekeeper(revocations: revocations, limits: limits, realms: set.realms)
+    gatekeeper = Gatekeeper(
+      revocations: revocations, limits: limits, realms: set.realms, signatureRates: signatureRates)
   }
 
   /// Routes that are told apart by their upstream's number only matter for routing.

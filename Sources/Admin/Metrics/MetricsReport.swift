@@ -168,10 +168,22 @@ struct MetricsReport {
   private func addTokens(_ text: inout MetricsText) {
     text.add(
       "gateway_token_cache_hits_total", .counter, "Tokens whose signature was known to be good.",
-      counters.signaturesRemembered)
+      counters.tokenCacheHits)
     text.add(
       "gateway_token_cache_misses_total", .counter, "Tokens whose signature had to be computed.",
-      counters.signaturesVerified)
+      counters.tokenCacheMisses)
+    text.add(
+      "gateway_token_cache_entries", .gauge, "Tokens that the workers remember.",
+      counters.tokenCacheEntries)
+    text.add(
+      "gateway_signatures_computed_total", .counter,
+      "Operations with key pairs: signatures verified, content keys unwrapped.",
+      counters.signaturesComputed)
+    text.family(
+      "gateway_signatures_refused_total", .counter,
+      "Tokens not judged because a rate of signatures was used up.")
+    text.sample(counters.signaturesRefusedPerAddress, ["rate": "signature_rate_per_address"])
+    text.sample(counters.signaturesRefused, ["rate": "signature_rate"])
   }
 
   private func addKeySets(_ text: inout MetricsText) {

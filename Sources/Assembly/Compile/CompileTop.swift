@@ -4,6 +4,7 @@ import Config
 import EventLoop
 import Policy
 import Proxy
+import Tokens
 
 extension Compiler {
   /// Most worker threads.
@@ -116,6 +117,8 @@ extension Compiler {
     {
       settings.limits.connectionsPerAddressMaximum = value
     }
+    signatureRate("signature_rate", body, \.perWorker)
+    signatureRate("signature_rate_per_address", body, \.perAddress)
     rate("body_rate", \.bodyBytesPerSecond)
     rate("send_rate", \.sendBytesPerSecond)
     time("head_timeout", canBeOff: false, \.headTimeoutMilliseconds)
@@ -133,6 +136,22 @@ extension Compiler {
       let target = argument("target", of: body)
     {
       log.error("a target can't be longer than its head", at: target.span, hint: "raise head too")
+    }
+  }
+
+  /// `signature_rate N/s` or `off`.
+  private func signatureRate(
+    _ name: String, _ body: [Directive], _ path: WritableKeyPath<SignatureRates, Int?>
+  ) {
+    guard let argument = argument(name, of: body), argument.isUsable else { return }
+    if argument.text == "off" {
+      settings.limits.signatureRates[keyPath: path] = nil
+    } else if let rate = argument.rate(log) {
+      guard rate.periodMilliseconds == 1000 else {
+        let _: Bool? = argument.refuse(log, "is not a rate for a second", "write 2500/s, or off")
+        return
+      }
+      settings.limits.signatureRates[keyPath: path] = rate.count
     }
   }
 

@@ -41,6 +41,10 @@ public enum Refusal: Sendable, Equatable {
   case addressRefused
   /// A limit has no permit left.
   case limited
+  /// The address has nothing left for signatures that must be computed (`SignatureBudget`).
+  case addressBudgetSpent
+  /// The worker has nothing left for signatures that must be computed.
+  case workerBudgetSpent
   /// The upstream can't be reached or answers garbage.
   case upstreamFailed
   /// The upstream is silent.
@@ -61,10 +65,10 @@ public enum Refusal: Sendable, Equatable {
     case .noRoute: 404
     case .methodNotAllowed: 405
     case .preflightRefused, .originRefused, .csrfRefused, .addressRefused: 403
-    case .limited: 429
+    case .limited, .addressBudgetSpent: 429
     case .upstreamFailed: 502
     case .upstreamTimeout: 504
-    case .unavailable: 503
+    case .unavailable, .workerBudgetSpent: 503
     }
   }
 
@@ -87,6 +91,8 @@ public enum Refusal: Sendable, Equatable {
     case .csrfRefused: "csrf_refused"
     case .addressRefused: "address_refused"
     case .limited: "limited"
+    case .addressBudgetSpent: "signature_rate_per_address"
+    case .workerBudgetSpent: "signature_rate"
     case .upstreamFailed: "upstream_failed"
     case .upstreamTimeout: "upstream_timeout"
     case .unavailable: "unavailable"

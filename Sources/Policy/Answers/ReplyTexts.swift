@@ -49,10 +49,10 @@ struct ReplyTexts {
     case .originRefused: return "Origin not allowed"
     case .csrfRefused: return "CSRF token missing or wrong"
     case .addressRefused: return "Not allowed from this address"
-    case .limited: return "Too many requests"
+    case .limited, .addressBudgetSpent: return "Too many requests"
     case .upstreamFailed: return "The backend can't be reached"
     case .upstreamTimeout: return "The backend did not answer in time"
-    case .unavailable: return "Temporarily unavailable"
+    case .unavailable, .workerBudgetSpent: return "Temporarily unavailable"
     }
   }
 
@@ -100,10 +100,10 @@ struct ReplyTexts {
   var nestMessage: StaticString {
     switch refusal {
     case .denied(.missing), .noRoute, .methodNotAllowed, .upstreamFailed, .upstreamTimeout,
-      .unavailable:
+      .unavailable, .workerBudgetSpent:
       return HeadWriter.reasonPhrase(of: refusal.status)
     case .denied(.missingClaim), .denied(.insufficientScope): return "Forbidden resource"
-    case .limited: return "ThrottlerException: Too Many Requests"
+    case .limited, .addressBudgetSpent: return "ThrottlerException: Too Many Requests"
     case .denied, .malformed, .requestTimeout, .headTooLarge, .bodyTooLarge, .bodyCoded,
       .bodyUnreadable, .badEscape, .ambiguousPath, .preflightRefused, .originRefused,
       .csrfRefused, .addressRefused:
@@ -124,8 +124,8 @@ struct ReplyTexts {
       case .missingClaim, .insufficientScope: return "FORBIDDEN"
       case .ambiguousCredentials: return "BAD_REQUEST"
       }
-    case .limited: return "RATE_LIMITED"
-    case .unavailable: return "UNAVAILABLE"
+    case .limited, .addressBudgetSpent: return "RATE_LIMITED"
+    case .unavailable, .workerBudgetSpent: return "UNAVAILABLE"
     case .malformed, .requestTimeout, .headTooLarge, .bodyTooLarge, .bodyCoded, .bodyUnreadable,
       .badEscape, .ambiguousPath, .noRoute, .methodNotAllowed, .preflightRefused, .originRefused,
       .csrfRefused, .addressRefused, .upstreamFailed, .upstreamTimeout:

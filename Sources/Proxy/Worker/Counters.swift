@@ -35,10 +35,18 @@ public struct Counters: Sendable {
   public var streamsEndedByToken: UInt64 = 0
   /// Times that accepting paused because connections or descriptors had run out.
   public var acceptPauses: UInt64 = 0
-  /// Tokens of key pairs whose signature was computed, good or bad.
-  public var signaturesVerified: UInt64 = 0
-  /// Tokens of key pairs whose signature was remembered.
-  public var signaturesRemembered: UInt64 = 0
+  /// Tokens whose signature was remembered.
+  public var tokenCacheHits: UInt64 = 0
+  /// Tokens whose signature had to be computed, good or bad.
+  public var tokenCacheMisses: UInt64 = 0
+  /// Tokens that are remembered now.
+  public var tokenCacheEntries: UInt64 = 0
+  /// Operations with key pairs: signatures verified, content keys unwrapped.
+  public var signaturesComputed: UInt64 = 0
+  /// Tokens that were not judged because their address had used up its rate of signatures.
+  public var signaturesRefusedPerAddress: UInt64 = 0
+  /// Tokens that were not judged because the worker had used up its rate of signatures.
+  public var signaturesRefused: UInt64 = 0
   /// Access-log lines dropped because the writer fell behind.
   public var logLinesDropped: UInt64 = 0
   /// Revocations that stand in memory but could not be made durable in time.
@@ -69,8 +77,12 @@ public struct Counters: Sendable {
     tunnelsOpen += other.tunnelsOpen
     streamsEndedByToken += other.streamsEndedByToken
     acceptPauses += other.acceptPauses
-    signaturesVerified += other.signaturesVerified
-    signaturesRemembered += other.signaturesRemembered
+    tokenCacheHits += other.tokenCacheHits
+    tokenCacheMisses += other.tokenCacheMisses
+    tokenCacheEntries += other.tokenCacheEntries
+    signaturesComputed += other.signaturesComputed
+    signaturesRefusedPerAddress += other.signaturesRefusedPerAddress
+    signaturesRefused += other.signaturesRefused
     logLinesDropped += other.logLinesDropped
     revocationsNotDurable += other.revocationsNotDurable
     streamsOutlivingToken += other.streamsOutlivingToken

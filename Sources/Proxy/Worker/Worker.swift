@@ -325,8 +325,12 @@ public final class Worker {
   private var reportedCounters: Counters {
     var report = counters
     let signatures = gatekeeper.signatureCounts
-    report.signaturesVerified = signatures.verified
-    report.signaturesRemembered = signatures.remembered
+    report.tokenCacheHits = signatures.remembered
+    report.tokenCacheMisses = signatures.verified
+    report.tokenCacheEntries = UInt64(gatekeeper.rememberedTokenCount)
+    report.signaturesComputed = signatures.computed
+    report.signaturesRefusedPerAddress = signatures.refusedByAddress
+    report.signaturesRefused = signatures.refusedByWorker
     report.connectionsOpen = UInt64(clients.count)
     report.tunnelsOpen = UInt64(tunnelCount)
     report.logLinesDropped = accessLog.droppedLines

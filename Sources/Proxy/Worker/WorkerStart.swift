@@ -48,6 +48,7 @@ public struct WorkerStart: Sendable {
 
   func makeGatekeeper() -> Gatekeeper {
     Gatekeeper(
-      revocations: revocations, limits: limits, realms: snapshot.policy.realms)
+      revocations: revocations, limits: limits, realms: snapshot.policy.realms,
+      signatureRates: snapshot.settings.limits.signatureRates)
   }
 }

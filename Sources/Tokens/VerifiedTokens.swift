@@ -1,5 +1,5 @@
-// Remembering which tokens' signatures held, so that a token signed with a key pair is verified once
-// and then costs about what one with a shared secret does.
+// The cache of verified tokens: whose signatures held, so that a token is verified once and then costs
+// about the same whatever it was signed with.
 //
 //     set 0:  | row | row | row | row |
 //     set 1:  | row | row | row | row |     a token's hash chooses the set, any row of it holds it
@@ -9,17 +9,17 @@
 // bytes. Nothing that can change is (CVE-2021-32701): claims are read and judged anew for each
 // request, and so are times, the key's own end, revocation and the route's rules. Only accepted
 // tokens enter, so that strangers can't push others out. A realm that is made anew has another
-// serial, so that no row of the old one counts.
+// serial, so that no row of the old one counts, and its rows are emptied when the worker adopts it.
 //
 // A token is known by a keyed hash of all its bytes, 128 bits under a key drawn at start: nobody
-// outside can aim for another token's row.
+// outside can aim for another token's row. No token is kept.
 //
-// Bounded: 8192 rows of 32 bytes, made when the first such token is accepted. One worker.
+// Bounded: 8192 rows of 32 bytes, made when the first token is accepted. One worker.
 
 import Bytes
 
-/// A worker's memory of signatures.
-final class SignatureMemory {
+/// A worker's cache of verified tokens.
+final class VerifiedTokens {
   /// Rows of a set; a lookup compares so many.
   static let wayCount = 4
   static let setCount = 2048
@@ -37,15 +37,17 @@ final class SignatureMemory {
   }
 
   private var rows = [Row](repeating: Row(), count: tokenCountMaximum)
-  private let key = SipKey.random()
+  /// Rows that hold a token, dead or alive.
+  private(set) var usedCount = 0
+  private let key: UniversalHash
+
+  /// Makes an empty cache for tokens of at most so many bytes.
+  init(tokenBytesMaximum: Int) {
+    key = .random(byteCountMaximum: tokenBytesMaximum)
+  }
 
   /// The hash that stands for a token.
-  func hash(_ token: Span<UInt8>) -> Hash128 {
-    var hash = SipHash128(key)
-    hash.combine(UInt64(token.count))
-    hash.combine(token)
-    return hash.finish()
-  }
+  func hash(_ token: Span<UInt8>) -> Hash128 { key.hash(token) }
 
   /// The key that made a token's signature, nil when that is not known.
   func keyIndex(_ token: Hash128, _ serial: UInt32) -> Int? {
@@ -72,9 +74,19 @@ final class SignatureMemory {
       }
       if rows[index].expiration < rows[victim].expiration { victim = index }
     }
+    if rows[victim].serial == 0 { usedCount += 1 }
     rows[victim] = Row(
       high: token.high, low: token.low, expiration: expiration, serial: serial,
       keyIndex: UInt16(clamping: keyIndex))
+  }
+
+  /// Empties the rows of realms that are no longer in use, when the worker has adopted others. Cold.
+  func keepOnly(_ serials: [UInt32]) {
+    for index in rows.indices
+    where rows[index].serial != 0 && !serials.contains(rows[index].serial) {
+      rows[index] = Row()
+      usedCount -= 1
+    }
   }
 
   /// Number of living tokens: tests.
@@ -83,15 +95,4 @@ final class SignatureMemory {
   private static func firstRow(_ token: Hash128) -> Int {
     Int(truncatingIfNeeded: token.low & UInt64(setCount - 1)) * wayCount
   }
-}
-
-/// How often the signature of an asymmetric key was computed and how often remembered.
-public struct SignatureCounts: Sendable, Equatable {
-  /// Tokens whose signature had to be verified, good or bad.
-  public var verified: UInt64 = 0
-  /// Tokens whose signature was known to be good.
-  public var remembered: UInt64 = 0
-
-  /// Counts at zero.
-  public init() {}
 }
