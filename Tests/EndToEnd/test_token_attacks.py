@@ -32,6 +32,8 @@ from support.token_forge import (
 from support.tokens import b64, now, remember, sensitive
 
 TOKEN_BYTES_MAXIMUM = 8192
+UNLIMITED = "limits { signature_rate off; signature_rate_per_address off; }\n"
+"""One client plays all attacks in seconds, which is what these rates are against."""
 
 
 def joined(header: str, payload: str, signature) -> str:
@@ -545,7 +547,7 @@ def house(gateway, recorder):
         private = forges["RS256"].private if name[:2] in ("RS", "PS") and forges.get("RS256") else None
         forges[name] = Forge(name, private)
     backend = recorder()
-    text = config.top() + f"upstream backend {{ server {backend.address}; errors problem; }}"
+    text = config.top() + UNLIMITED + f"upstream backend {{ server {backend.address}; errors problem; }}"
     edge = gateway(text + "".join(realm(forge) for forge in forges.values()), start=False)
     for name, forge in forges.items():
         file = edge.folder / f"{name}.key"
@@ -630,7 +632,7 @@ def test_no_attack_makes_an_issuer_work(gateway, recorder, tmp_path):
          "alg": name, "kid": name, "key_ops": ["verify"]}
         for name, forge in forges.items()]})  # fmt: skip
     edge = gateway(
-        config.top(workers=1) + f"""
+        config.top(workers=1) + UNLIMITED + f"""
         realm main {{
             issuer {ISSUER}; audience {AUDIENCE};
             access {{ jwks {issuer.url} {{ ca {authority.file}; copy off; }} lifetime 4h; }}
@@ -749,7 +751,7 @@ def test_every_attack_on_encrypted_tokens_is_refused_for_its_reason(gateway, rec
         "dir.jwk": json.dumps(
             {"kty": "oct", "k": sensitive(b64(sealers["dir"].key)), "kid": "d"}).encode(),
     }  # fmt: skip
-    text = config.top(workers=1)
+    text = config.top(workers=1) + UNLIMITED
     for name, file in (("dir", "dir.jwk"), ("rsa", "rsa.jwk")):
         text += f"""
         realm {name} {{ issuer {ISSUER}; audience {AUDIENCE}; decrypt {file};
