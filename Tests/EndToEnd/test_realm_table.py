@@ -171,7 +171,7 @@ def routes(house: House):
 
 
 def configuration(house: House, address: str) -> str:
-    text = config.top(workers=1) + config.BLOCKLIST
+    text = config.top(workers=1) + config.BLOCKLIST + config.NO_SIGNATURE_RATES
     for name, said in house.realms.items():
         text += f"realm {name} {{ {said} }}\n"
     text += "identity { header X-User-Id sub; header X-User-Realm $realm; }\n"

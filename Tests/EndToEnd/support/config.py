@@ -34,6 +34,12 @@ def top(workers: int = 2) -> str:
     return TOP.format(workers=workers)
 
 
+NO_SIGNATURE_RATES = """
+limits { signature_rate off; signature_rate_per_address off; }
+"""
+"""For tests that send one forged token after another from one address."""
+
+
 def environment(access: str, refresh: str) -> dict:
     return {"JWT_ACCESS_SECRET": access, "JWT_REFRESH_SECRET": refresh}
 
