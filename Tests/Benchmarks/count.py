@@ -1,5 +1,5 @@
-"""Instructions and allocations per request, by the difference of two runs that differ in nothing but their number of
-requests: what starting, warming up and stopping cost falls out.
+"""Instructions and allocations per request, by the difference of two runs that differ in nothing but
+their number of requests: what starting, warming up and stopping cost falls out.
 
 One connection, one worker. callgrind counts user space only, on a machine without SHA instructions,
 so a figure is for comparing with another of the same kind, not for adding up with microseconds.

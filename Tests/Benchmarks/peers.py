@@ -3,7 +3,8 @@
 The jobs: `plain` forwards over kept connections and does nothing else; `auth` also verifies an HS256
 token and its expiry, refuses a token whose id is among 100,000, and replaces the client's X-User-Id
 by the token's subject. The other jobs are for the gateway alone: `auth` with other signatures, with
-more claims, and with claims that the route requires. The peers get their shortest honest configuration and are spared what the
+more claims, with claims that the route requires, and with a token of its own for the backend. The
+peers get their shortest honest configuration and are spared what the
 gateway does in both jobs as well (forwarded headers, request ids, path readings), so the figures
 never flatter the gateway; `forwarded` makes haproxy and nginx send those headers too.
 """
@@ -22,12 +23,13 @@ KEY_FILE = "public.pem"
 
 
 class TokenJob(NamedTuple):
-    """A job with tokens: how they are signed, whether they have scopes and roles, and what the route
-    says beside `auth required`."""
+    """A job with tokens: how they are signed, whether they have scopes and roles, what the route says
+    beside `auth required`, and what else there is."""
 
     algorithm: str = "HS256"
     scoped: bool = False
     route: str = ""
+    more: str = ""
 
 
 TOKEN_JOBS = {
@@ -38,6 +40,10 @@ TOKEN_JOBS = {
     "require": TokenJob(
         scoped=True,
         route="require scope orders:read orders:write; require role admin; require claim tenant acme;",
+    ),
+    "remint": TokenJob(
+        route="realm main; forward_token remint inside;",
+        more="realm inside { access { secret ${INSIDE_SECRET}; } }",
     ),
 }
 PEER_JOBS = ("plain", "auth")
@@ -134,7 +140,8 @@ class Gateway(Proxy):
             auth = f"""
         realm main {{ access {{ {keys} lifetime 1d; }} }}
         identity {{ header X-User-Id sub; }}
-        blocklist {{ import {self.blocked}; }}
+        blocklist {{ import {self.blocked}; realms main; }}
+        {job.more}
         """
             route = f"auth required; {job.route}"
         return f"""
@@ -150,6 +157,7 @@ class Gateway(Proxy):
         port = free_port()
         file = self.write("gateway.conf", self.configuration(port))
         environment = {"PATH": os.environ["PATH"], "JWT_ACCESS_SECRET": self.secret}
+        environment["INSIDE_SECRET"] = self.secret[::-1]
         self.run([*self.wrapper, self.binary, "run", "-c", file], env=environment)
         return port
 
