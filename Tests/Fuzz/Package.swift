@@ -37,7 +37,7 @@ let package = Package(
     room("Tokens", ["Crypto", "JSON", "Bytes"]),
     room("Transport", ["EventLoop", "Crypto", "Bytes"]),
     room("Policy", ["Tokens", "JSON", "HTTPWire", "Bytes"]),
-    room("Fetch", ["Transport", "EventLoop", "HTTPWire", "Bytes"]),
+    room("Fetch", ["Transport", "EventLoop", "HTTPWire", "Crypto", "Bytes"]),
     room("Redis", ["Bytes"]),
     room(
       "Proxy",
@@ -47,8 +47,8 @@ let package = Package(
     room(
       "Admin",
       [
-        "Proxy", "Policy", "Tokens", "Transport", "HTTPWire", "EventLoop", "JSON", "Crypto",
-        "Bytes",
+        "Proxy", "Policy", "Fetch", "Tokens", "Transport", "HTTPWire", "EventLoop", "JSON",
+        "Crypto", "Bytes",
       ]),
     room(
       "Assembly",
@@ -60,7 +60,7 @@ let package = Package(
     .executableTarget(
       name: "Fuzz",
       dependencies: [
-        "Assembly", "Proxy", "Policy", "Redis", "Tokens", "HTTPWire", "Config", "Crypto",
+        "Assembly", "Proxy", "Policy", "Redis", "Fetch", "Tokens", "HTTPWire", "Config", "Crypto",
         "EventLoop", "Bytes",
       ],
       path: "Targets",

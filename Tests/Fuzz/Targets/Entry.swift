@@ -18,6 +18,7 @@ private let targets: [String: Target] = [
   "proxy": fuzzProxyHeader,
   "frames": fuzzServerFrames,
   "addresses": fuzzAddressList,
+  "freshness": fuzzFreshness,
 ]
 
 private let chosen: Target = {
