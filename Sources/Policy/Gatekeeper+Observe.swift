@@ -47,6 +47,7 @@ extension Gatekeeper {
   func goOn(_ request: RequestPolicy, without refusal: Refusal) -> PolicyAction {
     note(request, refusal)
     forgetCaller(request, refusal)
+    request.retryAfter = 0
     // Nobody is known, so nobody logs out.
     request.keptCredential = nil
     if !request.revocations.isEmpty { request.revocations.removeAll() }
