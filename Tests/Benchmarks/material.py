@@ -152,8 +152,8 @@ class Material:
 
 def ask(port: int, data: bytes) -> tuple:
     """One request on a connection of its own: status and body."""
-    with socket.create_connection(("127.0.0.1", port), 20) as connection:
-        connection.settimeout(20)
+    with socket.create_connection(("127.0.0.1", port), 120) as connection:
+        connection.settimeout(120)
         connection.sendall(data)
         got = b""
         while b"\r\n\r\n" not in got:
