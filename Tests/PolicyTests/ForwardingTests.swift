@@ -228,6 +228,33 @@ import Tokens
     }
   }
 
+  /// Two realms of clients, one of the backend: each token is replaced, and the name tells whose it was.
+  @Test func tokensOfSeveralRealmsBecomeOnesOfOne() throws {
+    let other = try Forge.realm("other", index: 1) {
+      $0.access.secret = SecretDefinition(text: "the secret of another realm, of 42 bytes!!")
+    }
+    let target = try Self.target(index: 2) {
+      $0.mint.claims = [MintedClaim(name: "realm", source: .realmName)]
+    }
+    var route = RouteDefinition(path: "/", realm: 0, furtherRealms: [1])
+    route.forwarding = .remint(2)
+    let definitions = PolicyDefinitions(
+      realms: [try Self.source(), other, target], blocklistRealms: [0, 1, 2], routes: [route])
+    #expect(definitions.mistakes() == [])
+    let world = World(definitions)
+    let secret = SecretBytes(text: "the secret of another realm, of 42 bytes!!")
+    let theirs = TokenSigner(secret: secret).sign(payload: "{\"sub\":\"42\",\"exp\":1700000900}")
+    for _ in 0..<2 {
+      for (token, realm) in [(Forge.access(), "main"), (theirs, "other")] {
+        #expect(world.verdict("GET / HTTP/1.1\nAuthorization: Bearer \(token)") == "route 0")
+        #expect(Self.minted(world)?.contains("\"realm\":\"\(realm)\"") == true)
+        #expect(!Self.sent(world).contains(token))
+      }
+    }
+    #expect(world.gatekeeper.verifier.mintCounts.signed == 2)
+    #expect(world.gatekeeper.verifier.mintCounts.remembered == 2)
+  }
+
   @Test func refusalsMintNothing() throws {
     let world = try Self.world(.remint(1), assertion: AssertionDefinition(realm: 1))
     for token in [Forge.access("\"exp\":1"), Forge.refresh(), "x", ""] {
