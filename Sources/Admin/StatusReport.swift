@@ -223,6 +223,8 @@ struct StatusReport {
     object.add("signatures_refused", counters.signaturesRefused)
     object.add("log_lines_dropped", counters.logLinesDropped)
     object.add("revocations_not_durable", counters.revocationsNotDurable)
+    object.add("tokens_minted", counters.tokensMinted)
+    object.add("minted_tokens_reused", counters.mintedTokensReused)
     return object
   }
 }

@@ -9,26 +9,28 @@ import Bytes
 import HTTPWire
 import Tokens
 
-/// A realm that mints for routes, and the fields that its tokens are written to.
+/// A realm that mints for routes, and where its tokens are written. Numbers only: copying an array out
+/// of a row would count references that all workers share.
 struct MintTarget: Sendable {
   /// Index of the realm.
   let realm: Int
   /// `Name: Scheme ` in `PolicySet.identityBytes`, for access and for refresh tokens.
   let accessOpening: ByteRange
   let refreshOpening: ByteRange
-  /// The fields in which the realm's backends look for tokens. Clients' own are never forwarded.
-  let fields: [Field]
+  /// Its part of `PolicySet.mintFields`.
+  let fields: Range<Int>
+}
 
-  struct Field: Sendable {
-    let id: FieldName
-    let name: [UInt8]
-  }
+/// A field in which a minting realm's backends look for tokens. Clients' own are never forwarded.
+struct MintField: Sendable {
+  let id: FieldName
+  let name: [UInt8]
 }
 
 extension MintTarget {
-  /// The fields in which a realm's backends look for tokens; `keep` stores a text. A realm without
-  /// header places has the usual one.
-  init(_ realm: Realm, _ keep: (String) -> ByteRange) {
+  /// The target that a realm is; `keep` stores a text. A realm without header places has the usual
+  /// one. Its fields are added to `all`.
+  init(_ realm: Realm, fields all: inout [MintField], _ keep: (String) -> ByteRange) {
     func place(_ tokenClass: TokenClass) -> TokenPlace {
       realm.places(tokenClass).first { $0.kind == .header } ?? .authorizationBearer
     }
@@ -39,13 +41,13 @@ extension MintTarget {
     self.realm = realm.index
     accessOpening = opening(place(.access))
     refreshOpening = opening(place(.refresh))
-    var fields: [Field] = []
-    let all = realm.places(.access) + realm.places(.refresh) + [place(.access), place(.refresh)]
-    for place in all where place.kind == .header {
-      if fields.contains(where: { $0.name == place.nameBytes }) { continue }
-      fields.append(Field(id: FieldName(place.nameBytes.span), name: place.nameBytes))
+    let first = all.count
+    let places = realm.places(.access) + realm.places(.refresh)
+    for place in places + [place(.access), place(.refresh)] where place.kind == .header {
+      if all[first...].contains(where: { $0.name == place.nameBytes }) { continue }
+      all.append(MintField(id: FieldName(place.nameBytes.span), name: place.nameBytes))
     }
-    self.fields = fields
+    fields = first..<all.count
   }
 }
 
@@ -57,28 +59,36 @@ extension Gatekeeper {
     _ now: PolicyTime, _ set: PolicySet
   ) -> Refusal? {
     if set.identity.isEmpty { request.beginIdentity(set) }
+    let original = verifier.hashForMinting(token)
     if route.mintTarget >= 0 {
       let target = set.mintTargets[Int(route.mintTarget)]
       let opening = facts.tokenClass == .access ? target.accessOpening : target.refreshOpening
       if let refusal = append(
-        .replacement, request, token, facts, target.realm, opening, now, set)
+        .replacement, request, original, facts, target.realm, opening, now, set)
       {
         return refusal
       }
     }
     guard let assertion = set.assertion else { return nil }
     return append(
-      .assertion, request, token, facts, assertion.realm, assertion.accessOpening, now, set)
+      .assertion, request, original, facts, assertion.realm, assertion.accessOpening, now, set)
   }
 
   private func append(
-    _ use: MintedUse, _ request: RequestPolicy, _ token: Span<UInt8>, _ facts: TokenFacts,
+    _ use: MintedUse, _ request: RequestPolicy, _ original: Hash128, _ facts: TokenFacts,
     _ target: Int, _ opening: ByteRange, _ now: PolicyTime, _ set: PolicySet
   ) -> Refusal? {
+    let source = Int(facts.realmIndex)
     Self.append(set.identityBytes, opening, to: &request.identity)
-    let outcome = verifier.appendMinted(
-      use, from: token, facts, source: realms[Int(facts.realmIndex)], target: realms[target],
+    var outcome = MintOutcome.appended
+    if !verifier.appendMinted(
+      use, original, source: realms[source].serial, target: realms[target].serial,
       nowSeconds: now.epochSeconds, to: &request.identity)
+    {
+      outcome = verifier.mint(
+        use, original, facts, source: realms[source], target: realms[target],
+        nowSeconds: now.epochSeconds, to: &request.identity)
+    }
     request.identity.append("\r\n")
     switch outcome {
     case .appended: return request.identity.overflowed ? .denied(.tooLarge) : nil
@@ -105,9 +115,9 @@ extension Gatekeeper {
     _ set: PolicySet
   ) {
     let target = set.mintTargets[Int(route.mintTarget)]
-    for index in target.fields.indices where head.has(target.fields[index].id) {
+    for index in target.fields where head.has(set.mintFields[index].id) {
       request.credentials.withhold(
-        target.fields[index].id, target.fields[index].name, head, bytes)
+        set.mintFields[index].id, set.mintFields[index].name, head, bytes)
     }
   }
 }

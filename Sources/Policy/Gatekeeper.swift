@@ -64,6 +64,9 @@ public final class Gatekeeper {
   /// Number of tokens whose signature is remembered.
   public var rememberedTokenCount: Int { verifier.rememberedCount }
 
+  /// How often tokens were minted for backends and how often handed out again.
+  public var mintCounts: MintCounts { verifier.mintCounts }
+
   /// What was decided so far. Copies tables: for reports.
   public var decisions: DecisionReport { counts.report }
 

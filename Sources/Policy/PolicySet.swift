@@ -34,6 +34,8 @@ public final class PolicySet: Sendable {
   let identity: [IdentityHeader]
   /// The realms that mint for routes.
   let mintTargets: [MintTarget]
+  /// The fields in which their backends look for tokens, target after target.
+  let mintFields: [MintField]
   /// What writes the signed identity, nil where nobody asks for it.
   let assertion: MintTarget?
   /// Room for identity headers and all that may be minted beside them.
@@ -107,12 +109,16 @@ public final class PolicySet: Sendable {
     self.claims = claims
     var compiler = RouteCompiler(definitions)
     routes = definitions.routes.map { compiler.compile($0) }
-    mintTargets = compiler.mintRealms.map { MintTarget(definitions.realms[$0], keep) }
+    var fields: [MintField] = []
+    mintTargets = compiler.mintRealms.map {
+      MintTarget(definitions.realms[$0], fields: &fields, keep)
+    }
+    mintFields = fields
     assertion = definitions.assertion.flatMap { assertion in
       guard definitions.realms.indices.contains(assertion.realm) else { return nil }
       let opening = keep("\(assertion.name): ")
       return MintTarget(
-        realm: assertion.realm, accessOpening: opening, refreshOpening: opening, fields: [])
+        realm: assertion.realm, accessOpening: opening, refreshOpening: opening, fields: 0..<0)
     }
     let mintedCount = (mintTargets.isEmpty ? 0 : 1) + (assertion == nil ? 0 : 1)
     identityCapacity =

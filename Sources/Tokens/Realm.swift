@@ -34,7 +34,7 @@ public final class Realm: Sendable {
   public let weaknesses: [RealmFault]
 
   /// Which making of a realm this is; never 0. What is remembered of one doesn't hold for another.
-  let serial: UInt32
+  public let serial: UInt32
 
   let issuer: [UInt8]?
   let audiences: [[UInt8]]

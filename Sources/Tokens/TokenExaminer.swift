@@ -309,19 +309,23 @@ struct TokenExaminer: ~Copyable {
     hasAccepted && claims.append(claim, to: &buffer)
   }
 
-  mutating func appendMinted(
-    _ use: MintedUse, from token: Span<UInt8>, _ facts: TokenFacts, source: Realm, target: Realm,
+  mutating func hashForMinting(_ token: Span<UInt8>) -> Hash128 { makeMinter().hash(token) }
+
+  func appendMinted(
+    _ use: MintedUse, _ original: Hash128, source: UInt32, target: UInt32, nowSeconds: Int64,
+    to output: inout ByteBuffer
+  ) -> Bool {
+    guard let minter else { return false }
+    return minter.appendKnown(
+      original, source: source, target: target, use, nowSeconds: nowSeconds, to: &output)
+  }
+
+  mutating func mint(
+    _ use: MintedUse, _ original: Hash128, _ facts: TokenFacts, source: Realm, target: Realm,
     nowSeconds: Int64, to output: inout ByteBuffer
   ) -> MintOutcome {
-    let minter = makeMinter()
-    let original = minter.hash(token)
-    if minter.appendKnown(
-      original, source: source, target: target, use, nowSeconds: nowSeconds, to: &output)
-    {
-      return .appended
-    }
     guard hasAccepted else { return .unavailable }
-    return minter.append(
+    return makeMinter().append(
       original, claims, facts, source: source, target: target, use, nowSeconds: nowSeconds,
       to: &output)
   }

@@ -114,15 +114,27 @@ public final class TokenVerifier {
 
   // MARK: Minting
 
-  /// Appends a token that `target` signs for its backends in place of `token` or beside it, minted from
-  /// the last accepted token's claims or remembered from a request before. `token` must be the last
-  /// accepted one, with these facts from `source`. Only `.appended` appends whole tokens.
+  /// The hash by which what is minted from a token is remembered. `token` is the last accepted one.
+  public func hashForMinting(_ token: Span<UInt8>) -> Hash128 { examiner.hashForMinting(token) }
+
+  /// Appends what was minted before from the token of this hash; false when nothing is remembered that
+  /// may still be handed out. `source` and `target` are the realms' serials. Counts no references.
   public func appendMinted(
-    _ use: MintedUse, from token: Span<UInt8>, _ facts: TokenFacts, source: Realm, target: Realm,
+    _ use: MintedUse, _ original: Hash128, source: UInt32, target: UInt32, nowSeconds: Int64,
+    to output: inout ByteBuffer
+  ) -> Bool {
+    examiner.appendMinted(
+      use, original, source: source, target: target, nowSeconds: nowSeconds, to: &output)
+  }
+
+  /// Appends a token that `target` signs for its backends, minted from the claims of the last accepted
+  /// one, which has this hash and these facts from `source`. Only `.appended` appends whole tokens.
+  public func mint(
+    _ use: MintedUse, _ original: Hash128, _ facts: TokenFacts, source: Realm, target: Realm,
     nowSeconds: Int64, to output: inout ByteBuffer
   ) -> MintOutcome {
-    examiner.appendMinted(
-      use, from: token, facts, source: source, target: target, nowSeconds: nowSeconds, to: &output)
+    examiner.mint(
+      use, original, facts, source: source, target: target, nowSeconds: nowSeconds, to: &output)
   }
 
   /// How often tokens were minted and how often handed out again, since the start.

@@ -212,7 +212,8 @@ private let status = "GET /status HTTP/1.1\r\nHost: a\r\n\r\n"
       + #""accept_pauses":0,"token_cache_hits":0,"token_cache_misses":0,"#
       + #""token_cache_entries":0,"signatures_computed":0,"#
       + #""signatures_refused_per_address":0,"signatures_refused":0,"#
-      + #""log_lines_dropped":0,"revocations_not_durable":0}}"#
+      + #""log_lines_dropped":0,"revocations_not_durable":0,"tokens_minted":0,"#
+      + #""minted_tokens_reused":0}}"#
     #expect(reply.body == want)
   }
 

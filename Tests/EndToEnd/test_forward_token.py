@@ -339,6 +339,8 @@ def test_a_minted_token_is_used_again(gateway, recorder):
     assert len({minted(head) for head in backend.heads}) == 1
     assert edge.get("/", outside(sub="other")).status == 200
     assert payload(minted(backend.heads[-1]))["sub"] == "other"
+    counters = edge.status()["counters"]
+    assert (counters["tokens_minted"], counters["minted_tokens_reused"]) == (2, 4)
 
 
 def test_revocation_and_expiry_are_judged_each_time(gateway, recorder):

@@ -230,7 +230,7 @@ import Tokens
 
   /// Two realms of clients, one of the backend: each token is replaced, and the name tells whose it was.
   @Test func tokensOfSeveralRealmsBecomeOnesOfOne() throws {
-    let other = try Forge.realm("other", index: 1) {
+    let other = try Forge.realm("other", index: 1, refresh: nil) {
       $0.access.secret = SecretDefinition(text: "the secret of another realm, of 42 bytes!!")
     }
     let target = try Self.target(index: 2) {

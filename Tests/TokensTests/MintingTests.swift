@@ -4,6 +4,24 @@ import Testing
 
 @testable import Tokens
 
+extension TokenVerifier {
+  /// As the gatekeeper does: what is remembered, else a new one.
+  func appendMinted(
+    _ use: MintedUse, from token: Span<UInt8>, _ facts: TokenFacts, source: Realm, target: Realm,
+    nowSeconds: Int64, to output: inout ByteBuffer
+  ) -> MintOutcome {
+    let original = hashForMinting(token)
+    if appendMinted(
+      use, original, source: source.serial, target: target.serial, nowSeconds: nowSeconds,
+      to: &output)
+    {
+      return .appended
+    }
+    return mint(
+      use, original, facts, source: source, target: target, nowSeconds: nowSeconds, to: &output)
+  }
+}
+
 /// Minted tokens: what they say, for how long, and who signs them.
 @Suite struct MintingTests {
   static let backendSecret = "a backend's own secret of 42 bytes, tests!"

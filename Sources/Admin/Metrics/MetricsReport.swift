@@ -28,6 +28,7 @@ struct MetricsReport {
     addObserved(&text)
     MetricsOfKeys(realms: facts.realms, nowSeconds: facts.nowSeconds).add(to: &text)
     addTokens(&text)
+    addMinting(&text)
     addKeySets(&text)
     addRevocations(&text)
     return text
@@ -184,6 +185,15 @@ struct MetricsReport {
       "Tokens not judged because a rate of signatures was used up.")
     text.sample(counters.signaturesRefusedPerAddress, ["rate": "signature_rate_per_address"])
     text.sample(counters.signaturesRefused, ["rate": "signature_rate"])
+  }
+
+  private func addMinting(_ text: inout MetricsText) {
+    text.add(
+      "gateway_tokens_minted_total", .counter, "Tokens that were signed for backends.",
+      counters.tokensMinted)
+    text.add(
+      "gateway_minted_tokens_reused_total", .counter,
+      "Requests that were given a token that was signed before.", counters.mintedTokensReused)
   }
 
   private func addKeySets(_ text: inout MetricsText) {

@@ -49,6 +49,10 @@ public struct Counters: Sendable {
   public var signaturesRefused: UInt64 = 0
   /// Access-log lines dropped because the writer fell behind.
   public var logLinesDropped: UInt64 = 0
+  /// Tokens that were signed for backends.
+  public var tokensMinted: UInt64 = 0
+  /// Requests that were given a token that was signed before.
+  public var mintedTokensReused: UInt64 = 0
   /// Revocations that stand in memory but could not be made durable in time.
   public var revocationsNotDurable: UInt64 = 0
 
@@ -84,6 +88,8 @@ public struct Counters: Sendable {
     signaturesRefusedPerAddress += other.signaturesRefusedPerAddress
     signaturesRefused += other.signaturesRefused
     logLinesDropped += other.logLinesDropped
+    tokensMinted += other.tokensMinted
+    mintedTokensReused += other.mintedTokensReused
     revocationsNotDurable += other.revocationsNotDurable
     streamsOutlivingToken += other.streamsOutlivingToken
     decisions.add(other.decisions)

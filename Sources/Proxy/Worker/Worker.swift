@@ -331,6 +331,8 @@ public final class Worker {
     report.signaturesComputed = signatures.computed
     report.signaturesRefusedPerAddress = signatures.refusedByAddress
     report.signaturesRefused = signatures.refusedByWorker
+    report.tokensMinted = gatekeeper.mintCounts.signed
+    report.mintedTokensReused = gatekeeper.mintCounts.remembered
     report.connectionsOpen = UInt64(clients.count)
     report.tunnelsOpen = UInt64(tunnelCount)
     report.logLinesDropped = accessLog.droppedLines

@@ -30,13 +30,12 @@ final class TokenMinter {
 
   /// Appends what was minted from an original, if it is still good.
   func appendKnown(
-    _ original: Hash128, source: Realm, target: Realm, _ use: MintedUse, nowSeconds: Int64,
+    _ original: Hash128, source: UInt32, target: UInt32, _ use: MintedUse, nowSeconds: Int64,
     to output: inout ByteBuffer
   ) -> Bool {
     guard
       minted.append(
-        original, source: source.serial, target: target.serial, use, nowSeconds: nowSeconds,
-        to: &output)
+        original, source: source, target: target, use, nowSeconds: nowSeconds, to: &output)
     else { return false }
     counts.remembered &+= 1
     return true
