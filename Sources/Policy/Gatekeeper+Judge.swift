@@ -49,7 +49,7 @@ extension Gatekeeper {
     guard renderIdentity(request, realmIndex, set) else {
       return .refused(.denied(.tooLarge))
     }
-    if route.mints, let refusal = mint(request, token, facts, route, now, set) {
+    if route.mints, let refusal = mint(request, facts, route, now, set) {
       return .refused(refusal)
     }
     if route.onSuccess == .revoke {

@@ -55,11 +55,11 @@ extension Gatekeeper {
   /// Writes what is minted from the last verified token behind the identity headers; the refusal when
   /// that is not possible.
   func mint(
-    _ request: RequestPolicy, _ token: Span<UInt8>, _ facts: TokenFacts, _ route: CompiledRoute,
-    _ now: PolicyTime, _ set: PolicySet
+    _ request: RequestPolicy, _ facts: TokenFacts, _ route: CompiledRoute, _ now: PolicyTime,
+    _ set: PolicySet
   ) -> Refusal? {
     if set.identity.isEmpty { request.beginIdentity(set) }
-    let original = verifier.hashForMinting(token)
+    let original = verifier.acceptedHash
     if route.mintTarget >= 0 {
       let target = set.mintTargets[Int(route.mintTarget)]
       let opening = facts.tokenClass == .access ? target.accessOpening : target.refreshOpening

@@ -309,8 +309,6 @@ struct TokenExaminer: ~Copyable {
     hasAccepted && claims.append(claim, to: &buffer)
   }
 
-  mutating func hashForMinting(_ token: Span<UInt8>) -> Hash128 { makeMinter().hash(token) }
-
   func appendMinted(
     _ use: MintedUse, _ original: Hash128, source: UInt32, target: UInt32, nowSeconds: Int64,
     to output: inout ByteBuffer

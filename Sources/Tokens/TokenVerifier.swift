@@ -114,8 +114,8 @@ public final class TokenVerifier {
 
   // MARK: Minting
 
-  /// The hash by which what is minted from a token is remembered. `token` is the last accepted one.
-  public func hashForMinting(_ token: Span<UInt8>) -> Hash128 { examiner.hashForMinting(token) }
+  /// The keyed hash that stands for the last accepted token: by it what is minted is remembered.
+  public var acceptedHash: Hash128 { examiner.tokenHash }
 
   /// Appends what was minted before from the token of this hash; false when nothing is remembered that
   /// may still be handed out. `source` and `target` are the realms' serials. Counts no references.

@@ -7,10 +7,10 @@ import Testing
 extension TokenVerifier {
   /// As the gatekeeper does: what is remembered, else a new one.
   func appendMinted(
-    _ use: MintedUse, from token: Span<UInt8>, _ facts: TokenFacts, source: Realm, target: Realm,
-    nowSeconds: Int64, to output: inout ByteBuffer
+    _ use: MintedUse, _ facts: TokenFacts, source: Realm, target: Realm, nowSeconds: Int64,
+    to output: inout ByteBuffer
   ) -> MintOutcome {
-    let original = hashForMinting(token)
+    let original = acceptedHash
     if appendMinted(
       use, original, source: source.serial, target: target.serial, nowSeconds: nowSeconds,
       to: &output)
@@ -50,10 +50,9 @@ extension TokenVerifier {
     case .accepted(let accepted): facts = accepted
     default: return "refused"
     }
-    let bytes = Array(token.utf8)
     var output = ByteBuffer(capacity: 16 << 10)
     switch verifier.appendMinted(
-      use, from: bytes.span, facts, source: source, target: target, nowSeconds: now, to: &output)
+      use, facts, source: source, target: target, nowSeconds: now, to: &output)
     {
     case .appended: return String(lossy: output.readable)
     case .tooLarge: return "too large"

@@ -10,8 +10,7 @@
 // there are found out by the block's turn. So the bytes are bounded without any list of free room,
 // and what goes first is what was minted first.
 //
-// What is remembered depends on the original's bytes (a keyed hash of them, 128 bits under a key that
-// was drawn at start), on both realms as they were (a realm that is made anew has another serial),
+// What is remembered depends on the original's bytes (the verifier's keyed hash of them), on both realms as they were (a realm that is made anew has another serial),
 // and on the use. It says nothing about the original's right to pass: that is judged for each request
 // before anybody asks here.
 //
@@ -48,14 +47,6 @@ final class MintedTokens {
   private var other = ByteBuffer(capacity: blockBytes)
   /// Turn of the current block; the other one holds the turn before.
   private var turn: UInt32 = 1
-  private let key = SipKey.random()
-
-  /// The hash that stands for an original.
-  func hash(_ token: Span<UInt8>) -> Hash128 {
-    var hash = SipHash128(key)
-    hash.combine(token)
-    return hash.finish()
-  }
 
   /// Appends the token that was minted from an original, if it is still handed out.
   func append(

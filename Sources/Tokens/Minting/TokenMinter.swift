@@ -2,8 +2,8 @@
 //
 // Claims are written as JSON text straight from the original's, header and everything that only
 // depends on the realm are rendered beforehand, and what was minted is handed out again while it
-// lives. Cold, a token costs its signature and one pass over the claims; warm, a hash of the
-// original. One worker; made with the first token that is minted.
+// lives. Cold, a token costs its signature and one pass over the claims; warm, a look-up by the hash
+// that the verifier knows the original by. One worker; made with the first token that is minted.
 
 import Bytes
 
@@ -24,9 +24,6 @@ final class TokenMinter {
     claims = ByteBuffer(capacity: tokenBytesMaximum)
     token = ByteBuffer(capacity: tokenBytesMaximum)
   }
-
-  /// The hash that stands for an original.
-  func hash(_ original: Span<UInt8>) -> Hash128 { minted.hash(original) }
 
   /// Appends what was minted from an original, if it is still good.
   func appendKnown(
