@@ -69,9 +69,10 @@ public struct SipHash128 {
 
   /// Feeds the eight bytes of a number, lowest first.
   public mutating func combine(_ number: UInt64) {
-    for shift in stride(from: UInt64(0), to: 64, by: 8) {
-      combine(UInt8(truncatingIfNeeded: number >> shift))
-    }
+    let shift = UInt64(byteCount & 7) &* 8
+    compress(tail | number &<< shift)
+    tail = shift == 0 ? 0 : number &>> (64 &- shift)
+    byteCount &+= 8
   }
 
   /// Feeds all bytes of a span.

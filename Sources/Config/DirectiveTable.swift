@@ -106,7 +106,7 @@ public enum DirectiveTable {
       "Signatures of key pairs that a worker computes for tokens that it doesn't know yet; more is"
         + " 503. One is an ES256 signature; dearer ones count as several."),
     DirectiveRule(
-      "signature_rate_per_address N/s|off", in: [.limits], 1...1, standard: "50/s",
+      "signature_rate_per_address N/s|off", in: [.limits], 1...1, standard: "250/s",
       "The same for one address (one /64 of IPv6) and worker, up to ten seconds' worth at once; more"
         + " is 429. What turned out to be good tokens isn't counted."),
     DirectiveRule(

@@ -27,8 +27,8 @@ public struct SignatureRates: Sendable, Equatable {
   public var perAddress: Int?
 
   /// The defaults: a worker spends at most a quarter of a core (a unit is 60 to 100 µs), an address
-  /// at most half a percent of one.
-  public init(perWorker: Int? = 2500, perAddress: Int? = 50) {
+  /// a tenth of that.
+  public init(perWorker: Int? = 2500, perAddress: Int? = 250) {
     self.perWorker = perWorker
     self.perAddress = perAddress
   }
