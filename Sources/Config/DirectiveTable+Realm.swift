@@ -17,7 +17,7 @@ extension DirectiveTable {
       "leeway TIME", in: [.realm], 1...1, standard: "0s",
       "How far clocks may differ."),
     DirectiveRule(
-      "require scope|role|claim|fresh|none ...", in: [.realm, .tokenClass], 1...any,
+      "require [any|all] scope|role|claim|fresh|none ...", in: [.realm, .tokenClass], 1...any,
       isRepeatable: true,
       "What every token of the realm, or of the class, must say wherever it is used, in the words of a"
         + " route's `require`, whose lines come on top. In a class `none` clears the realm's."),

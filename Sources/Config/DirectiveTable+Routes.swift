@@ -47,9 +47,10 @@ extension DirectiveTable {
         + " own key for at most a minute. A route's word counts before a group's, an upstream's and"
         + " that of `identity`."),
     DirectiveRule(
-      "require scope|role|claim|fresh|none ...", in: shared, 1...any, isRepeatable: true,
+      "require [any|all] scope|role|claim|fresh|none ...", in: shared, 1...any, isRepeatable: true,
       "What the token must say: `scope NAME...`, `role NAME...`, `claim NAME [VALUE...]` (any of the"
-        + " values) or `fresh`. All lines hold, those of the groups around too; `none` clears them."
+        + " values, with `all` before it each of them) or `fresh`. All lines hold, those of the groups"
+        + " around too; `none` clears them."
     ),
     DirectiveRule(
       "limit NAME...|off", in: shared, 1...any, isRepeatable: true,

@@ -16,6 +16,7 @@ RULES = """
     route /                { }
     route /echo       { require claim tenant acme globex; require role admin; }
     route /me         { require none; require fresh; }
+    route /status     { require none; require all role editor author; }
     route GET  /health     { auth none; require none; }
     route /debug      { require none; auth optional; require claim realm_access.roles auditor; }
 """
@@ -58,6 +59,8 @@ CASES = [
     ("roles", "POST", "/echo", {**MINE, "role": None, "roles": ["admin"]}, 200, None),
     ("another role", "POST", "/echo", {**MINE, "role": "administrator"}, 403, WRONG),
     ("the group's scope missing", "POST", "/echo", {**MINE, "scope": "x"}, 403, WRONG),
+    ("each of the roles", "GET", "/status/200", {"role": ["author", "editor"]}, 200, None),
+    ("one of the roles", "GET", "/status/200", {"role": "editor"}, 403, WRONG),
     ("fresh", "GET", "/me", {"fresh": True}, 200, None),
     ("not fresh", "GET", "/me", {"fresh": False}, 403, WRONG),
     ("fresh for a while", "GET", "/me", {"fresh": now() + 900}, 200, None),

@@ -1,7 +1,8 @@
 // `require`: what a route asks of a token's claims, and what a realm asks of each of its tokens.
 //
 // Lines accumulate from the outside in and all of them hold; `require none` clears what the groups
-// around have said, and nothing of its own block, whatever the order.
+// around have said, and nothing of its own block, whatever the order. Of one line's values any will
+// do; `require all` makes a line of each of them.
 
 import Config
 import Tokens
@@ -18,9 +19,11 @@ extension Compiler {
       lines = []
     }
     for directive in directives where directive.arguments.first?.text != "none" {
-      guard let line = requirement(directive) else { continue }
-      if lines.contains(where: { $0.line == line }) { continue }
-      lines.append((line, directive.arguments.map(\.written).joined(separator: " ")))
+      for words in spelledOut(directive) {
+        guard let line = requirement(words, directive) else { continue }
+        if lines.contains(where: { $0.line == line }) { continue }
+        lines.append((line, words.map(\.written).joined(separator: " ")))
+      }
     }
   }
 
@@ -38,11 +41,29 @@ extension Compiler {
     return lines.map(\.line)
   }
 
-  private func requirement(_ directive: Directive) -> ClaimRequirement? {
-    guard let kind = directive.arguments.first, directive.arguments.allSatisfy(\.isUsable) else {
-      return nil
+  /// The words of the lines that a directive stands for: one, or with `all` one for each value.
+  private func spelledOut(_ directive: Directive) -> [[Argument]] {
+    let words = directive.arguments
+    guard words.allSatisfy(\.isUsable), let quantifier = words.first?.text,
+      quantifier == "all" || quantifier == "any"
+    else { return [words] }
+    let line = Array(words.dropFirst())
+    let kind = line.first?.text
+    guard kind == "scope" || kind == "role" || kind == "claim" else {
+      log.error(
+        "\(quantifier) of what?", at: directive.span,
+        hint: "write require \(quantifier) scope NAME NAME; or role, or claim NAME VALUE VALUE")
+      return []
     }
-    let rest = directive.arguments.dropFirst()
+    let subject = line.prefix(kind == "claim" ? 2 : 1)
+    let values = line.dropFirst(subject.count)
+    guard quantifier == "all", values.count > 1 else { return [line] }
+    return values.map { subject + [$0] }
+  }
+
+  private func requirement(_ words: [Argument], _ directive: Directive) -> ClaimRequirement? {
+    guard let kind = words.first, words.allSatisfy(\.isUsable) else { return nil }
+    let rest = words.dropFirst()
     switch kind.text {
     case "scope":
       for scope in rest where !ClaimRequirement.isScope(scope.bytes) {
@@ -70,7 +91,11 @@ extension Compiler {
     default:
       return kind.word(
         log,
-        [("scope", nil), ("role", nil), ("claim", nil), ("fresh", nil), ("none", nil)]
+        [
+          ("scope", nil), ("role", nil), ("claim", nil), ("fresh", nil), ("none", nil),
+          ("any", nil),
+          ("all", nil),
+        ]
           as [(String, ClaimRequirement?)]) ?? nil
     }
   }
@@ -86,6 +111,12 @@ extension Compiler {
     }
     if let empty = values.first(where: \.bytes.isEmpty) {
       return empty.refuse(log, "is empty", nil)
+    }
+    if values.count > 1, let first = values.first, first.text == "all" || first.text == "any" {
+      // Read as a value it would let those in who have only that one, or another one.
+      return first.refuse(
+        log, "stands among the values, of which any will do",
+        "write require \(first.text) scope NAME NAME; a value of this name stands last")
     }
     guard values.count <= ClaimRequirement.valuesMaximum else {
       log.error(
