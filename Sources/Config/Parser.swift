@@ -287,7 +287,7 @@ struct Parser {
   ) -> Bool {
     var isSecret = isKnown ? Schema.isSecretLike(name) : !Schema.isShowable(name)
     var masked = false
-    for word in words {
+    for (index, word) in words.enumerated() where !Self.isUntilDay(index, of: name, words) {
       if isSecret {
         if word.isBroken { log.sources.mask(fileIndex, word.range) }
         for piece in word.pieces {
@@ -305,6 +305,17 @@ struct Parser {
       }
     }
     return masked && Schema.isSecretLike(name)
+  }
+
+  /// True for `until DAY` behind a previous secret: it is none, and without it nobody could see what
+  /// is wrong with a day. What has more than digits, `-`, `.` and `/` may be a piece of a secret.
+  private static func isUntilDay(_ index: Int, of name: String, _ words: [Token]) -> Bool {
+    guard name == "previous", words.count == 3, index > 0, words[1].literalText == "until" else {
+      return false
+    }
+    guard index == 2 else { return true }
+    guard let day = words[2].literalText?.utf8, day.count <= 10 else { return false }
+    return day.allSatisfy { (UInt8(ascii: "-")...UInt8(ascii: "9")) ~= $0 }
   }
 
   private func report(_ message: String, _ cursor: Cursor, _ range: ByteRange, hint: String?) {

@@ -119,8 +119,10 @@ extension Argument {
     let list = names.joined(separator: ", ")
     // What a variable holds is not compared aloud: nearness would tell something of it.
     guard variables.isEmpty else { return refuse(log, "is not one of \(list)", nil) }
+    let longer = names.filter { $0.hasPrefix(text + "-") }
     let near =
       meant[text].map { "for \(text) write \($0)" } ?? Spelling.suggestion(for: text, among: names)
+      ?? (longer.count == 1 ? "did you mean \"\(longer[0])\"?" : nil)
     return refuse(log, "is not one of \(list)", near)
   }
 

@@ -147,6 +147,8 @@ public struct RealmFault: Sendable, Equatable {
     case .decryptionSecretSigns: "whoever encrypts could sign too: make another one"
     case .tooManyDecryptionKeys: "drop those that no living token was encrypted with"
     case .unknownAlgorithm: "add `algorithms RS256;`, or whichever its issuer signs with"
+    case .shortSecret(_, let minimum) where minimum > 32:
+      "make one with `gateway secret new --bytes \(minimum)`"
     case .emptySecret, .shortSecret, .knownSecret: "make one with `gateway secret new`"
     case .undecodableSecret: "`encoding raw` takes the text as it is, as the backends do"
     case .equalSecrets: "give the classes different secrets, or use preset single-secret"

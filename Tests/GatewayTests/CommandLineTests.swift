@@ -123,7 +123,8 @@ func readingsOfPaths(_ path: String, _ want: [String]) {
   let body = Array(
     """
     {"status":"ok","uptime_seconds":5,"workers":{"count":2},"none":[],"realms":["a","b"],
-    "listeners":[{"name":"x","address":"127.0.0.1:1"},{"name":"y","address":"[::1]:2"}],"on":true}
+    "listeners":[{"name":"x","address":"127.0.0.1:1"},{"name":"y","address":"[::1]:2"}],"on":true,
+    "observed":[{"route":"/a","would_refuse":{"bad_signature":2,"key_set":{"is_far":1}}}]}
     """.utf8)
   let document = JSONDocument(depthMaximum: 8, nodeMaximum: 100)
   #expect(document.parse(body.span) == .valid)
@@ -141,6 +142,12 @@ func readingsOfPaths(_ path: String, _ want: [String]) {
         - name: y
           address: [::1]:2
       on: true
+      observed
+        - route: /a
+          would refuse
+            bad_signature: 2
+            key_set
+              is far: 1
 
       """)
 }

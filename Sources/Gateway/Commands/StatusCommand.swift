@@ -51,18 +51,20 @@ enum StatusText {
   }
 
   private static func members(
-    of node: Int, _ document: JSONDocument, _ body: [UInt8], indent: String
+    of node: Int, _ document: JSONDocument, _ body: [UInt8], indent: String, isReasons: Bool = false
   ) -> String {
     var out = ""
     var row = node + 1
     while row < document.next(node) {
       let name = document.text(row, in: body.span) ?? ""
       let value = row + 1
-      let label = String(name.map { $0 == "_" ? " " : $0 })
+      // Reasons are spelt as in the log, where somebody will look for them.
+      let label = isReasons ? name : String(name.map { $0 == "_" ? " " : $0 })
       switch document.kind(value) {
       case .object:
         out += "\(indent)\(label)\n"
-        out += members(of: value, document, body, indent: indent + "  ")
+        out += members(
+          of: value, document, body, indent: indent + "  ", isReasons: name == "would_refuse")
       case .array:
         out += list(value, label, document, body, indent: indent)
       default: out += "\(indent)\(label): \(scalar(value, document, body))\n"

@@ -96,9 +96,8 @@ struct ClaimDiagnosis {
         "let the backend write it, or take `type` out of the \(one.name) block")
     }
     guard findings.allSatisfy({ $0.reason != .wrongTokenType }) else { return }
-    if signs.isEmpty {
-      return note(.wrongTokenType, "the key that signed it signs for no class any more")
-    }
+    // A key past its end signs for no class, and that end is what is told.
+    if signs.isEmpty { return }
     note(
       .wrongTokenType,
       "\(type), but the key that signed it is for \(names) tokens of realm \(realm.name)",
@@ -190,8 +189,10 @@ struct ClaimDiagnosis {
       .lifetimeExceeded,
       "it lives \(SpanText.of(left)) more, and \(tokenClass.name) tokens of realm \(realm.name) live "
         + "at most \(SpanText.of(lifetime))",
-      "let the backend sign for \(lifetime) s at most, or say `lifetime \(max(whole, left))s;` in the "
-        + "\(tokenClass.name) block")
+      expiration > Self.secondsMaximum
+        ? "let the backend write seconds, not milliseconds"
+        : "let the backend sign for \(lifetime) s at most, or say `lifetime \(max(whole, left))s;` in "
+          + "the \(tokenClass.name) block")
   }
 
   // MARK: Issuer and audience
