@@ -39,6 +39,7 @@ public final class FetchExchange {
   private let method: Method
   private let headLimits: HeadLimits
   private let bodyBytesMaximum: Int
+  private let bodyTellsItsEnd: Bool
   private var stream: ByteStream
   private var output: ByteBuffer
   /// Large enough for a head, so for everything that must lie in one piece.
@@ -59,6 +60,7 @@ public final class FetchExchange {
     method = request.method
     headLimits = request.headLimits
     bodyBytesMaximum = request.responseBytesMaximum
+    bodyTellsItsEnd = request.bodyTellsItsEnd
     input = ByteBuffer(capacity: headLimits.headBytesMaximum + 4096)
     do throws(SystemError) {
       if let security = request.security {
@@ -97,7 +99,7 @@ public final class FetchExchange {
       case .closed:
         return end(closedByPeer())
       case .failed(let code):
-        return end(.failed(failure(code)))
+        return end(cutByPeer(code))
       }
     }
   }
@@ -214,6 +216,12 @@ public final class FetchExchange {
   private func closedByPeer() -> FetchProgress {
     if case .readingBody = phase, decoder.mayEndAtClose { return completed }
     return .failed(.closedEarly)
+  }
+
+  /// A connection without the end of TLS: the end of some bodies all the same.
+  private func cutByPeer(_ code: Int32) -> FetchProgress {
+    if bodyTellsItsEnd, case .truncated = stream.fault() { return closedByPeer() }
+    return .failed(failure(code))
   }
 
   private var completed: FetchProgress {

@@ -30,6 +30,10 @@ public struct FetchRequest: Sendable {
   public var responseBytesMaximum: Int
   /// Bounds of the answer's head.
   public var headLimits = HeadLimits()
+  /// True when what is asked for tells itself where it ends, as a JSON object does. Then an answer
+  /// that goes on to the end of its connection needs no end of TLS, which many servers leave out: cut by
+  /// somebody else it is no JSON object, and its reader refuses it.
+  public var bodyTellsItsEnd = false
   /// How the connection is encrypted; nil for not at all.
   public var security: FetchSecurity?
 

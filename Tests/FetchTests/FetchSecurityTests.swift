@@ -12,14 +12,15 @@ struct FetchSecurityTests {
   private func fetch(
     _ peer: String, as name: String = "keys.test", scheme: String = "https",
     trusting authorities: TLSAuthorities = .pem(TLSPeers.shared.authorities),
-    bytesMaximum: Int = 1 << 20, timeoutMilliseconds: Int = 60_000
+    bytesMaximum: Int = 1 << 20, timeoutMilliseconds: Int = 60_000, tellsItsEnd: Bool = false
   ) throws -> Result<FetchResponse, FetchError> {
     let port = try #require(TLSPeers.shared.port(peer))
     let address = try #require(SocketAddress("127.0.0.1:\(port)"))
     let url = try #require(FetchURL("\(scheme)://\(name):\(port)/jwks.json"))
-    let request = FetchRequest(
+    var request = FetchRequest(
       url, at: address, tls: try TLSContext(client: authorities, protocols: ["http/1.1"]),
       responseBytesMaximum: bytesMaximum)
+    request.bodyTellsItsEnd = tellsItsEnd
     do throws(FetchError) {
       return .success(try Fetch.send(request, timeoutMilliseconds: timeoutMilliseconds))
     } catch {
@@ -140,6 +141,12 @@ struct FetchSecurityTests {
 
   @Test func theEndThatWasSaidIsAnEnd() throws {
     #expect(try fetch("until-close").get().body == Array("whole".utf8))
+  }
+
+  @Test func aBodyThatTellsItsEndNeedsNoOther() throws {
+    #expect(try fetch("cut", tellsItsEnd: true).get().status == 200)
+    #expect(try fetch("short", tellsItsEnd: true) == .failure(.closedEarly))
+    #expect(try fetch("cut-1.3-600", tellsItsEnd: true) == .failure(.insecure(.closedInHandshake)))
   }
 
   @Test func silenceHasAnEnd() throws {

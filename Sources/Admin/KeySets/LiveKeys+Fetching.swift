@@ -52,6 +52,7 @@ extension LiveKeys {
     var request = FetchRequest(
       remote.url.url, at: SocketAddress(ipv4: 0, port: 0), tls: remote.url.tls,
       responseBytesMaximum: KeySetAnswer.bytesMaximum)
+    request.bodyTellsItsEnd = true
     request.headers = [
       FetchHeader("Accept", "application/jwk-set+json, application/json"),
       FetchHeader("User-Agent", "gateway"),
