@@ -77,7 +77,7 @@ extension ClaimSet {
     if key.signs(.refresh, at: nowSeconds), fitsRefresh(text, realm, key.isShared) {
       return .refresh
     }
-    if key.signs(.access, at: nowSeconds), fitsAccess(text, realm) { return .access }
+    if key.signs(.access, at: nowSeconds), fitsAccess(text, realm, key.isShared) { return .access }
     return nil
   }
 
@@ -91,8 +91,13 @@ extension ClaimSet {
     return true
   }
 
-  private func fitsAccess(_ text: Span<UInt8>, _ realm: Realm) -> Bool {
+  private func fitsAccess(_ text: Span<UInt8>, _ realm: Realm, _ isShared: Bool) -> Bool {
     if typeSays("refresh", text) { return false }
+    // A token's class is for its life: the end of a shared key for refresh tokens alone doesn't make
+    // access tokens of them.
+    if isShared, let other = realm.refresh.requiredType, isString(claims.type, other, text) {
+      return false
+    }
     if let required = realm.access.requiredType { return isString(claims.type, required, text) }
     return true
   }

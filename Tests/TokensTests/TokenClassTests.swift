@@ -116,6 +116,28 @@ import Tokens
     }
   }
 
+  /// A former secret of both classes that ends sooner for refresh tokens.
+  @Test func aRefreshTokenNeverBecomesAnAccessToken() throws {
+    let old = "a former secret of both classes, 43 bytes.."
+    let realm = try TokenForge.realm { definition in
+      definition.access.previousSecrets = [
+        PreviousSecret(SecretDefinition(text: old), endSeconds: TokenForge.now + 1000)
+      ]
+      definition.refresh?.previousSecrets = [
+        PreviousSecret(SecretDefinition(text: old), endSeconds: TokenForge.now + 1)
+      ]
+      definition.refresh?.requiredType = "renewal"
+    }
+    let verifier = TokenVerifier()
+    let token = TokenForge.sign("{\"exp\":1700000900,\"type\":\"renewal\"}", secret: old)
+    func outcome(_ classes: AcceptedClasses, _ seconds: Int64) -> DenialReason? {
+      let verdict = verifier.verify(token, realm, classes, now: TokenForge.now + seconds)
+      if case .denied(let reason) = verdict { return reason } else { return nil }
+    }
+    #expect(outcome(.refresh, 0) == nil && outcome(.access, 0) == .wrongTokenType)
+    #expect(outcome(.access, 1) == .wrongTokenType && outcome(.any, 1) == .wrongTokenType)
+  }
+
   @Test func honoursARequiredType() throws {
     let realm = try TokenForge.realm(refresh: TokenForge.accessSecret) {
       $0.access.requiredType = "access_token"
