@@ -1,5 +1,6 @@
 import EventLoop
 import Foundation
+import Policy
 import Testing
 import Tokens
 
@@ -119,6 +120,49 @@ import Tokens
     let stage = try Stage("one", directive: "key")
     try stage.put(KeyStub.set(["one", "two"]))
     try stage.look { stage.report.failure == "it holds several keys" }
+  }
+
+  /// Two realms that meet on a route exchange their keys: whichever file is seen first breaks a rule.
+  @Test func aRefusedFileIsTriedAgainWhenAnotherOneHasChanged() throws {
+    let folder = try Files.makeTemporaryDirectory(prefix: "key-files-")
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    func put(_ realm: String, _ key: String) throws {
+      try Files.replace(
+        "\(folder)/\(realm)", with: Array(KeyStub.set([key]).utf8).span, mode: 0o600)
+    }
+    var keys = LiveKeySources()
+    for (index, (realm, key)) in [("main", "one"), ("other", "two")].enumerated() {
+      try put(realm, key)
+      var definition = RealmDefinition(name: realm, index: index)
+      definition.access.keySources = [.file(try KeyStub.file(key))]
+      keys.definitions.append(definition)
+      keys.sources.append(
+        LiveKeySource(
+          realm: index, place: .tokenClass(.access, index: 0), directive: "jwks",
+          origin: .file(
+            path: "\(folder)/\(realm)",
+            digest: KeyDigest.of(Array(KeyStub.set([key]).utf8)))))
+    }
+    var policy = PolicyDefinitions()
+    policy.routes = [RouteDefinition(path: "/")]
+    policy.routes[0].realm = 0
+    policy.routes[0].furtherRealms = [1]
+    let harness = try ControlHarness(keys: keys, policy: policy, workers: 1)
+    func look(until isSo: () -> Bool) throws {
+      for _ in 0..<2000 where !isSo() { harness.turn(afterMilliseconds: 1000, waiting: 5) }
+      guard isSo() else { throw CancellationError() }
+    }
+    try put("main", "two")
+    try look { harness.loop.liveKeys.reports[0].failure != nil }
+    try put("other", "three")
+    try look { harness.loop.liveKeys.reports[0].failure == nil }
+    let two = try Realm(
+      { () throws -> RealmDefinition in
+        var definition = RealmDefinition(name: "two", index: 0)
+        definition.access.keySources = [.file(try KeyStub.file("two"))]
+        return definition
+      }())
+    #expect(harness.loop.liveKeys.realms.realms[0].sharesKey(with: two))
   }
 
   @Test func neverOpensWhatIsNoFile() throws {

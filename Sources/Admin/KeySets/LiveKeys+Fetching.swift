@@ -39,6 +39,7 @@ extension LiveKeys {
     remote.use(nil, digest: [])
     // A realm may always lack a fetched set: there is no rule to break.
     try? change.apply(.keys(.remote(nil)), at: remote.uses)
+    retryRefused()
     say("warning: jwks \(remote.url.shown): too long without a fetch; its keys are out of use")
   }
 
@@ -108,6 +109,7 @@ extension LiveKeys {
     if remote.set == nil || digest != remote.digest {
       try change.apply(.keys(.remote(set)), at: remote.uses)
       remote.use(set, digest: digest)
+      retryRefused()
     }
     remote.schedule.fetchSucceeded(
       maxAge: CacheLife.milliseconds(response.headers), now: nowMilliseconds)

@@ -57,6 +57,8 @@ final class LiveKeys {
     let path: String
     let uses: [LiveKeySource]
     var health = SourceHealth()
+    /// What was read last, if it was refused.
+    var refused: KeyFileNews?
   }
 
   /// Makes the keeper; `tell` is given lines for the operator, without their end.
@@ -147,12 +149,27 @@ final class LiveKeys {
     let path = files[news.index].path
     do throws(KeySetRefusal) {
       let count = try take(news.content, files[news.index].uses)
+      files[news.index].refused = nil
       let isBack = files[news.index].health.worked()
       say("\(path): \(isBack ? "works again; " : "")new keys are in use (\(count))")
+      retryRefused()
     } catch {
+      if case .bytes = news.content {
+        files[news.index].refused = news
+      } else {
+        files[news.index].refused = nil
+      }
       if files[news.index].health.failed(error.reason, nowSeconds: nowSeconds) {
         say("warning: \(path): the keys read before stay in use: \(error.reason)")
       }
+    }
+  }
+
+  /// Keys have changed: what was refused because of them, two realms' files that are exchanged for one,
+  /// may be taken now. Each file that is taken is one less, so this ends.
+  func retryRefused() {
+    for index in files.indices {
+      if let news = files[index].refused { fileChanged(news) }
     }
   }
 
