@@ -31,6 +31,20 @@ public struct FileStatus: Sendable, Equatable {
   public let owner: UInt32
   /// When the content last changed, in nanoseconds since 1970.
   public let modifiedNanoseconds: Int64
+
+  fileprivate init(_ file: platform_file) {
+    kind =
+      switch UInt8(truncatingIfNeeded: file.kind) {
+      case UInt8(ascii: "f"): .file
+      case UInt8(ascii: "d"): .directory
+      case UInt8(ascii: "s"): .socket
+      default: .other
+      }
+    byteCount = Int(file.bytes)
+    mode = file.mode
+    owner = file.owner
+    modifiedNanoseconds = file.modifiedNanoseconds
+  }
 }
 
 /// Which content a path leads to, as far as that shows without reading it: another file (renamed to
@@ -68,6 +82,23 @@ public enum Files {
     defer { platform_close(descriptor) }
     let size = status(path)?.byteCount ?? 0
     return try readAll(descriptor, bytesMaximum: bytesMaximum, sizeHint: size)
+  }
+
+  /// What a path names, links followed, and all bytes of it when that is a file (nil otherwise: a pipe
+  /// might never end). Both are of one opened file, so that nobody can exchange it in between. EFBIG
+  /// when there are more than `bytesMaximum`.
+  public static func readFile(
+    _ path: String, bytesMaximum: Int
+  ) throws(SystemError) -> (status: FileStatus, bytes: [UInt8]?) {
+    var file = platform_file()
+    // The struct outlives the call.
+    let descriptor = try check(unsafe platform_open_regular(path, &file), "open")
+    defer { platform_close(descriptor) }
+    let status = FileStatus(file)
+    guard status.kind == .file else { return (status, nil) }
+    return (
+      status, try readAll(descriptor, bytesMaximum: bytesMaximum, sizeHint: status.byteCount)
+    )
   }
 
   static func readAll(
@@ -159,10 +190,7 @@ public enum Files {
 
   /// What a path names, links followed; nil when there is nothing (or no right to look).
   public static func status(_ path: String) -> FileStatus? {
-    guard let file = look(path, followsLinks: true) else { return nil }
-    return FileStatus(
-      kind: kind(file), byteCount: Int(file.bytes), mode: file.mode, owner: file.owner,
-      modifiedNanoseconds: file.modifiedNanoseconds)
+    look(path, followsLinks: true).map { FileStatus($0) }
   }
 
   /// The stamp of what a path leads to, links followed; nil when there is nothing (or no right to
@@ -174,7 +202,7 @@ public enum Files {
   static func identity(_ path: String) -> FileIdentity? {
     guard let file = look(path, followsLinks: false) else { return nil }
     return FileIdentity(
-      device: file.device, inode: file.inode, isSocket: kind(file) == .socket)
+      device: file.device, inode: file.inode, isSocket: FileStatus(file).kind == .socket)
   }
 
   /// The directory part of a path: "a" of "a/b", "/" of "/b", "." of "b".
@@ -207,14 +235,5 @@ public enum Files {
     var file = platform_file()
     // The path's bytes and the struct outlive the call.
     return unsafe platform_stat(path, followsLinks ? 1 : 0, &file) < 0 ? nil : file
-  }
-
-  private static func kind(_ file: platform_file) -> FileStatus.Kind {
-    switch UInt8(truncatingIfNeeded: file.kind) {
-    case UInt8(ascii: "f"): .file
-    case UInt8(ascii: "d"): .directory
-    case UInt8(ascii: "s"): .socket
-    default: .other
-    }
   }
 }

@@ -46,6 +46,18 @@ final class FilesTests {
     #expect(try !Files.read("/proc/self/status", bytesMaximum: 1 << 20).isEmpty)
   }
 
+  @Test func readsOnlyFilesAndSaysWhatItOpened() throws {
+    let path = try put("x", "text")
+    let (status, bytes) = try Files.readFile(path, bytesMaximum: 4)
+    #expect(status == Files.status(path) && bytes == Array("text".utf8))
+    #expect(throws: SystemError.self) { _ = try Files.readFile(path, bytesMaximum: 3) }
+    #expect(try Files.readFile(directory, bytesMaximum: 4).bytes == nil)
+    // Nobody will ever write into it: opened as files are, this would not end.
+    #expect(unsafe mkfifo(directory + "/pipe", 0o600) == 0)
+    let pipe = try Files.readFile(directory + "/pipe", bytesMaximum: 4)
+    #expect(pipe.status.kind == .other && pipe.bytes == nil)
+  }
+
   @Test func namesWhatIsMissing() {
     let error = #expect(throws: SystemError.self) {
       _ = try Files.read(directory + "/absent", bytesMaximum: 10)

@@ -76,10 +76,10 @@ final class KeyFileWatch: Sendable {
     file.stamp = stamp
     let age = Clock.realtimeMilliseconds() * 1_000_000 - stamp.changedNanoseconds
     file.isSettling = abs(age) < settlingNanoseconds
-    // Opening a pipe might never end.
-    guard Files.status(file.path)?.kind == .file else { return fail(&file, "it is not a file") }
     do throws(SystemError) {
-      let bytes = try Files.read(file.path, bytesMaximum: KeyFile.bytesMaximum)
+      guard
+        let bytes = try Files.readFile(file.path, bytesMaximum: KeyFile.bytesMaximum).bytes
+      else { return fail(&file, "it is not a file") }
       let digest = KeyDigest.of(bytes)
       guard digest != file.digest || file.failure != nil else { return nil }
       file.digest = digest

@@ -49,17 +49,17 @@ struct KeySetCopy {
   /// Reads the copy of `url`. Whoever only asks what the gateway would say may read another user's.
   static func read(of url: KeySetURL, nowSeconds: Int64, ownerMatters: Bool = true) -> Reading {
     guard let path = url.copyPath else { return .missing }
-    guard let status = Files.status(path) else { return .missing }
-    guard status.kind == .file else { return .refused("it is not a file") }
-    guard status.mode & 0o022 == 0 else {
-      return .refused("others may write it (its mode should be 0600)")
-    }
-    guard !ownerMatters || status.owner == System.userIdentifier || status.owner == 0 else {
-      return .refused("it belongs to another user")
-    }
+    guard Files.status(path) != nil else { return .missing }
     do throws(SystemError) {
-      return judge(
-        try Files.read(path, bytesMaximum: bytesMaximum), of: url, nowSeconds: nowSeconds)
+      let (status, bytes) = try Files.readFile(path, bytesMaximum: bytesMaximum)
+      guard let bytes else { return .refused("it is not a file") }
+      guard status.mode & 0o022 == 0 else {
+        return .refused("others may write it (its mode should be 0600)")
+      }
+      guard !ownerMatters || status.owner == System.userIdentifier || status.owner == 0 else {
+        return .refused("it belongs to another user")
+      }
+      return judge(bytes, of: url, nowSeconds: nowSeconds)
     } catch {
       return .refused(error.reason)
     }

@@ -121,8 +121,25 @@ void platform_error_text(int code, char *text, size_t count);
 
 // MARK: Files (files.c)
 
+struct platform_file {
+  int64_t bytes;
+  int64_t modifiedNanoseconds;
+  /// When content or attributes last changed: nobody can set it.
+  int64_t changedNanoseconds;
+  uint64_t device;
+  uint64_t inode;
+  /// Permission bits.
+  uint32_t mode;
+  uint32_t owner;
+  /// 'f' file, 'd' directory, 's' socket, 'o' other.
+  uint32_t kind;
+};
+
 /// Opens for reading.
 int platform_open_read(const char *path);
+/// The same without waiting for the other end of a pipe, and says what was opened: the caller decides
+/// whether to read it.
+int platform_open_regular(const char *path, struct platform_file *file);
 /// Opens for appending, made with `mode` when absent.
 int platform_open_append(const char *path, unsigned mode);
 /// Makes a file that must not exist yet, for writing.
@@ -140,20 +157,6 @@ int platform_remove_directory(const char *path);
 int platform_make_directory(const char *path, unsigned mode);
 /// Replaces the last six letters (XXXXXX) of `path` and makes that directory, mode 0700.
 int platform_make_temporary_directory(char *path);
-
-struct platform_file {
-  int64_t bytes;
-  int64_t modifiedNanoseconds;
-  /// When content or attributes last changed: nobody can set it.
-  int64_t changedNanoseconds;
-  uint64_t device;
-  uint64_t inode;
-  /// Permission bits.
-  uint32_t mode;
-  uint32_t owner;
-  /// 'f' file, 'd' directory, 's' socket, 'o' other.
-  uint32_t kind;
-};
 
 /// Looks at a path (following links), or at the link itself when `followLinks` is 0.
 int platform_stat(const char *path, int followLinks, struct platform_file *file);
