@@ -99,13 +99,16 @@ extension Gatekeeper {
   }
 
   /// Keeps the tokens of a request that passes without being judged from the backend: of a preflight.
+  /// False when there are more than can be held back: each is looked for in all of them.
   func withholdUnjudged(
     _ request: RequestPolicy, _ head: RequestHead, _ bytes: Span<UInt8>, _ set: PolicySet
-  ) {
+  ) -> Bool {
     let route = set.routes[request.route]
-    guard route.places >= 0 else { return }
+    guard route.places >= 0 else { return true }
     request.credentials.search(head, bytes, set.places[Int(route.places)])
+    guard request.credentials.dropped.count <= CredentialFinder.droppedMaximum else { return false }
     if route.mintTarget >= 0 { withholdTargetFields(request, route, head, bytes, set) }
+    return true
   }
 
   /// Keeps a client's own fields out of the places where the backend looks for minted tokens. Also

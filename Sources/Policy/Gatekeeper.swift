@@ -192,7 +192,9 @@ public final class Gatekeeper {
     _ set: PolicySet
   ) -> PolicyAction {
     guard request.corsPolicy >= 0 else {
-      if set.routes[request.route].withholdsToken { withholdUnjudged(request, head, bytes, set) }
+      if set.routes[request.route].withholdsToken, !withholdUnjudged(request, head, bytes, set) {
+        return refuse(request, .preflightRefused)
+      }
       request.phase = .decided
       return .admit
     }

@@ -1,12 +1,14 @@
 // Whether a realm whose keys were replaced may take its place: the rules of `PolicyDefinitions` about
-// keys in common and keys that sign, asked again while the gateway runs. Control loop; costs what it compares.
+// keys in common and keys that sign, asked again while the gateway runs. Control loop; each pair of
+// realms is compared once, however many routes name both.
 
 import Tokens
 
 extension PolicySet {
   /// Why `realm` can't stand in for the realm of its index, nil when it can: on a route that takes
   /// tokens of several realms no two of them may have a key in common, because then nobody could say
-  /// whose a token is; and a realm that mints goes on having a key for it. `realms` are those in use, by index. For a person; holds no key.
+  /// whose a token is; and a realm that mints goes on having a key for it. `realms` are those in use,
+  /// by index. For a person; holds no key.
   public func keyConflict(of realm: Realm, among realms: [Realm]) -> String? {
     let signs =
       mintTargets.contains { $0.realm == realm.index } || assertion?.realm == realm.index
@@ -21,17 +23,24 @@ extension PolicySet {
           + " have no private key or secret for it"
       }
     }
+    for index in partners(of: realm.index) where realms.indices.contains(index) {
+      if realms[index].sharesKey(with: realm) {
+        return "realms \(realms[index].name) and \(realm.name) would have a key in common"
+      }
+    }
+    return nil
+  }
+
+  /// The other realms of routes that take tokens of this one, each once.
+  private func partners(of realm: Int) -> [Int] {
+    var met: Set<Int> = []
     for route in routes where route.auth != .none && route.furtherRealmCount > 0 {
       let further = furtherRealms[
         Int(route.firstFurtherRealm)..<Int(route.firstFurtherRealm + route.furtherRealmCount)]
       let indices = [Int(route.realm)] + further.map { Int($0) }
-      guard indices.contains(realm.index) else { continue }
-      for index in indices where index != realm.index && realms.indices.contains(index) {
-        if realms[index].sharesKey(with: realm) {
-          return "realms \(realms[index].name) and \(realm.name) would have a key in common"
-        }
-      }
+      if indices.contains(realm) { met.formUnion(indices) }
     }
-    return nil
+    met.remove(realm)
+    return met.sorted()
   }
 }

@@ -206,6 +206,16 @@ import Tokens
     #expect(!Self.sent(world).contains("eyJ"))
   }
 
+  @Test(arguments: [(32, "route 0"), (33, "preflight_refused")])
+  func aPreflightBringsOnlySoManyTokensToHoldBack(_ count: Int, _ want: String) throws {
+    let world = try Self.world(.drop)
+    let cookies = Array(repeating: "session=a.b.c", count: count).joined(separator: "; ")
+    let verdict = world.verdict(
+      "OPTIONS / HTTP/1.1\nOrigin: https://a.example\nAccess-Control-Request-Method: GET\n"
+        + "Cookie: \(cookies)")
+    #expect(verdict.contains(want))
+  }
+
   // MARK: Classes and outcomes
 
   @Test func aRefreshTokenIsReplacedByOneOfItsClass() throws {
