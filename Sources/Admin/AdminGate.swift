@@ -1,8 +1,8 @@
 // Who may ask what of the admin server: a complete request head in, an endpoint or a refusal out.
 //
-// The Unix socket's mode (0600) is its lock. Over TCP everything but `GET /health` and
-// `GET /metrics` needs the bearer token, asked for first so that a stranger can't even learn which paths there are; and what
-// changes something needs a JSON content type, which a browser never sends elsewhere without
+// The Unix socket's mode (0600) is its lock. Over TCP everything but `GET /health` and `GET /metrics`
+// needs the bearer token, asked for first so that a stranger can't even learn which paths there are;
+// and what changes something needs a JSON content type, which a browser never sends elsewhere without
 // asking, and a loopback Host, so that a name that was rebound to 127.0.0.1 is no way in (DESIGN
 // §5.10).
 

@@ -45,7 +45,8 @@ public final class ControlLoop {
 
   /// Makes the loop on the calling thread. `workers` are the workers' inboxes and `boundAddresses`
   /// the listeners' addresses as bound, both by index; `admin` is the admin address, opened for one
-  /// loop; `keys` are the sources of the snapshot's realms' keys; `limits` is asked for its alarm and `connections` for its bound.
+  /// loop; `keys` are the sources of the snapshot's realms' keys; `limits` is asked for its alarm and
+  /// `connections` for its bound.
   public convenience init(
     snapshot: Snapshot, keys: RestoredKeys, mailbox: Mailbox<ControlMessage>,
     workers: [Mailbox<WorkerMessage>], keeper: RevocationKeeper, admin: ListenerGroup?,

@@ -10,6 +10,8 @@ import Tokens
   ("in a query", "/a?jwt=eyJh.eyJz.Q-_Q&x=1", "/a?jwt=(token)&x=1"),
   ("encrypted", "eyJh..QQ.QQ.QQ", "(token)"),
   ("at the end", "eyJh.eyJz.QQ", "(token)"),
+  ("white space in its header", "a eyAiYWxnIjoiSFMyNTYifQ.e30.QQ b", "a (token) b"),
+  ("a line end in its header", "ewogICJhbGciOiJIUzI1NiJ9.e30.QQ", "(token)"),
   ("two parts", "eyJh.eyJz", "eyJh.eyJz"),
   ("a name with dots", "www.eyJ.example.org", "www.eyJ.example.org"),
 ])

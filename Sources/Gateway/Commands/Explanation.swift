@@ -140,13 +140,21 @@ struct Explanation {
 
 /// Tokens in a text for people.
 enum Redaction {
-  /// The text with `(token)` in the place of every token: base64url of `{"` and dots.
+  /// Letters of a header that begins with white space behind its brace, at least: `ey` and `ew` alone
+  /// begin names too.
+  private static let headerLettersMinimum = 16
+
+  /// The text with `(token)` in the place of every token: base64url of `{"`, or of `{` and white space,
+  /// and dots.
   static func withoutTokens(_ text: String) -> String {
     var out: [UInt8] = []
     var run: [UInt8] = []
     func flush() {
       let isToken =
-        run.starts(with: Array("eyJ".utf8)) && run.count { $0 == UInt8(ascii: ".") } >= 2
+        run.count { $0 == UInt8(ascii: ".") } >= 2
+        && (run.starts(with: Array("eyJ".utf8))
+          || (run.starts(with: Array("ey".utf8)) || run.starts(with: Array("ew".utf8)))
+            && run.prefix { $0 != UInt8(ascii: ".") }.count >= headerLettersMinimum)
       out += isToken ? Array("(token)".utf8) : run
       run = []
     }

@@ -1,5 +1,5 @@
-// Whose keys `token verify`, `token why` and `token sign` work with: a realm of the configuration, or a secret, a
-// key or a key set from a file without any configuration.
+// Whose keys `token verify`, `token why` and `token sign` work with: a realm of the configuration, or
+// a secret, a key or a key set from a file without any configuration.
 
 import Assembly
 import Bytes

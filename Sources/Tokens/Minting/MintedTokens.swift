@@ -10,8 +10,8 @@
 // there are found out by the block's turn. So the bytes are bounded without any list of free room,
 // and what goes first is what was minted first.
 //
-// What is remembered depends on the original's bytes (the verifier's keyed hash of them), on both realms as they were (a realm that is made anew has another serial),
-// and on the use. It says nothing about the original's right to pass: that is judged for each request
+// What is remembered depends on the original's bytes (the verifier's keyed hash of them), on both realms
+// as they were (a realm that is made anew has another serial), and on the use. It says nothing about the original's right to pass: that is judged for each request
 // before anybody asks here.
 //
 // 8192 rows of 48 bytes and two blocks of 2 MiB, made when the first token is minted. One worker.
