@@ -326,6 +326,8 @@ def test_a_minted_token_never_outlives_its_original(gateway, recorder, rest):
     assert edge.get("/", token).status == 200
     said = payload(minted(backend.head))
     assert said["exp"] <= before + rest and said["exp"] <= now() + 60
+    # Some reckon a token's life from its own times. On a slow machine this one isn't fresh any more.
+    assert said["exp"] - said["iat"] <= 60 or said["iat"] == before
     # PyJWT refuses a token that was issued one second ahead of its own clock.
     assert said["iat"] <= before - 5 + (now() - before) and "nbf" not in said
 

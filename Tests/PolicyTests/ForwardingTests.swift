@@ -62,7 +62,7 @@ import Tokens
     ([world.target] + world.lines + [world.identity]).joined(separator: "\n")
   }
 
-  static let claims = #"{"exp":1700000060,"iat":1699999995,"sub":"42","jti":"a1"}"#
+  static let claims = #"{"exp":1700000055,"iat":1699999995,"sub":"42","jti":"a1"}"#
 
   // MARK: Places
 
@@ -223,7 +223,7 @@ import Tokens
       let world = try Self.world(.remint(1), auth: auth)
       #expect(world.verdict("GET / HTTP/1.1\nCookie: renewal=\(Forge.refresh())") == "route 0")
       #expect(world.lines == ["Host: example.com"])
-      let claims = #"{"exp":1700000060,"iat":1699999995,"sub":"42","jti":"r1"}"#
+      let claims = #"{"exp":1700000055,"iat":1699999995,"sub":"42","jti":"r1"}"#
       #expect(Self.minted(world) == claims)
       let token = world.identity.dropFirst("Authorization: Bearer ".count).prefix { $0 != "\r\n" }
       let verifier = TokenVerifier()
@@ -349,7 +349,7 @@ import Tokens
 
   @Test func anAssertionStandsBesideEverything() throws {
     let identity = IdentityHeaderDefinition(name: "X-User-Realm", source: .realmName)
-    let said = #"{"exp":1700000060,"iat":1699999995,"type":"access","sub":"42","jti":"a1"}"#
+    let said = #"{"exp":1700000055,"iat":1699999995,"type":"access","sub":"42","jti":"a1"}"#
     for forwarding in [TokenForwarding.keep, .drop, .remint(1)] {
       for headers in [[], [identity]] {
         let world = try Self.world(

@@ -81,7 +81,7 @@ extension TokenVerifier {
     var testDescription: String { name }
   }
 
-  static let times = "\"exp\":1700000060,\"iat\":1699999995"
+  static let times = "\"exp\":1700000055,\"iat\":1699999995"
   static let cases: [Case] = [
     Case(name: "nothing but exp", given: "\"exp\":1700000900", wanted: times),
     Case(
@@ -209,30 +209,30 @@ extension TokenVerifier {
 
   static let now = TokenForge.now
   static let timesCases: [Times] = [
-    Times(name: "a minute", given: "\"exp\":1700000900", exp: now + 60, iat: now - 5),
+    Times(name: "a minute", given: "\"exp\":1700000900", exp: now + 55, iat: now - 5),
     Times(
       name: "less, as configured", given: "\"exp\":1700000900", exp: now + 10, iat: now - 5,
       lifetime: 10),
-    Times(name: "the rest", given: "\"exp\":1700000059", exp: now + 59, iat: now - 5),
+    Times(name: "the rest", given: "\"exp\":1700000054", exp: now + 54, iat: now - 5),
     Times(name: "the last second", given: "\"exp\":1700000001", exp: now + 1, iat: now - 5),
     Times(name: "a fraction", given: "\"exp\":1700000030.9", exp: now + 30, iat: now - 5),
     Times(
       name: "beyond the end, by leeway", given: "\"exp\":1699999990", exp: now + 20, iat: now - 5,
       leeway: 30),
     Times(
-      name: "issued long ago", given: "\"exp\":1700000900,\"iat\":1600000000", exp: now + 60,
+      name: "issued long ago", given: "\"exp\":1700000900,\"iat\":1600000000", exp: now + 55,
       iat: 1_600_000_000),
     Times(
-      name: "issued just now", given: "\"exp\":1700000900,\"iat\":1700000000", exp: now + 60,
+      name: "issued just now", given: "\"exp\":1700000900,\"iat\":1700000000", exp: now + 55,
       iat: now - 5),
     Times(
       name: "issued by a clock ahead", given: "\"exp\":1700000900,\"iat\":1700000020",
-      exp: now + 60, iat: now - 5, leeway: 30),
+      exp: now + 55, iat: now - 5, leeway: 30),
     Times(
-      name: "issued before everything", given: "\"exp\":1700000900,\"iat\":-5", exp: now + 60,
+      name: "issued before everything", given: "\"exp\":1700000900,\"iat\":-5", exp: now + 55,
       iat: -5),
     Times(
-      name: "the lifetime tells when", given: "\"exp\":1700000100", exp: now + 60, iat: now - 800,
+      name: "the lifetime tells when", given: "\"exp\":1700000100", exp: now + 55, iat: now - 800,
       classLifetime: 900),
   ]
 

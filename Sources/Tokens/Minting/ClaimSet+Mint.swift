@@ -29,14 +29,17 @@ struct MintedTimes {
     // Sums are far from overflow: `exp` and `iat` are within ±2^53, and the others are capped. With a
     // leeway the original is good beyond its `exp`; a minted token that isn't would help nobody.
     let end = facts.expiration + source.leewaySeconds
-    let ownEnd = nowSeconds + rules.lifetimeSeconds
-    expiration = Swift.min(ownEnd, end)
     let latest = nowSeconds - Self.clockDifferenceSeconds
+    // Who reckons a life from `iat` must not find more than the longest one either.
+    let ownEnd = Swift.min(
+      nowSeconds + rules.lifetimeSeconds, latest + MintDefinition.lifetimeSecondsMaximum)
+    expiration = Swift.min(ownEnd, end)
     issuedAt =
       facts.issuedAt == TokenFacts.unknownTime ? latest : Swift.min(facts.issuedAt, latest)
     // The last quarter of its life is for the request that carries it: queues, retries, a clock
     // ahead. The original's own end is an end for everybody.
-    handOutEnd = end <= ownEnd ? end : ownEnd - Swift.max(1, rules.lifetimeSeconds / 4)
+    let lastQuarter = Swift.max(1, rules.lifetimeSeconds / 4)
+    handOutEnd = end <= ownEnd ? end : nowSeconds + rules.lifetimeSeconds - lastQuarter
   }
 }
 
