@@ -108,7 +108,7 @@ public enum DirectiveTable {
     DirectiveRule(
       "signature_rate_per_address N/s|off", in: [.limits], 1...1, standard: "250/s",
       "The same for one address (one /64 of IPv6) and worker, up to ten seconds' worth at once; more"
-        + " is 429. What turned out to be good tokens isn't counted."),
+        + " is 429. What turned out to be good tokens isn't counted in either."),
     DirectiveRule(
       "drain_timeout TIME", in: [.limits], 1...1, standard: "10s",
       "What requests in flight are given when the gateway is told to stop."),

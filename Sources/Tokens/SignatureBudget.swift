@@ -4,8 +4,9 @@
 // Anybody can send a token that was never signed, and finding that out costs 15 µs (RSA) to 700 µs
 // (P-384), opening one that was encrypted for an RSA key a millisecond and more. So each operation is
 // paid for before it is computed. Tokens that are known cost nothing and are always served; what an
-// accepted token cost is given back to its address, so that many users behind one address can come at
-// once. The worker's budget bounds what all addresses can take together; nothing is given back to it.
+// accepted token cost is given back, once for each, so that many users can come at once: all of them do
+// after a restart or a change of keys, when nothing is known. No stranger can make a good token. The
+// worker's budget bounds what the others can take together.
 //
 // A budget is one number of the generic cell rate algorithm, as in the limit table: the time up to
 // which everything so far is paid for. An operation is computed while that is less than the burst
@@ -83,7 +84,7 @@ struct SignatureAccount {
     return nil
   }
 
-  /// Gives its address back what the token has cost.
+  /// Gives back what the token has cost.
   mutating func giveBack() {
     guard units > 0, let budget, let payer else { return }
     budget.giveBack(units, payer)
@@ -165,11 +166,14 @@ public final class SignatureBudget {
     return nil
   }
 
-  /// Gives an address back what it paid for a token that was found good in the same moment.
+  /// Gives back what was paid for a token that was found good in the same moment.
   func giveBack(_ units: Int, _ payer: SignaturePayer) {
+    // What is subtracted was added before: it can't fall below what was there.
+    if worker.interval > 0, workerPaidUntil > payer.monotonicNanoseconds {
+      workerPaidUntil -= Int64(units) * worker.interval
+    }
     guard address.interval > 0 else { return }
     let row = row(payer, counts: false)
-    // What is subtracted was added before: it can't fall below what was there.
     if rows[row].paidUntil > payer.monotonicNanoseconds {
       rows[row].paidUntil -= Int64(units) * address.interval
     }

@@ -82,16 +82,17 @@ import Testing
     #expect(worker?.isAddress == false && worker?.waitNanoseconds == 400_000_001)
   }
 
-  @Test func whatIsGivenBackCanBeSpentAgain() {
-    let budget = SignatureBudget(SignatureRates(perWorker: nil, perAddress: 5))
+  @Test(arguments: [(nil, 5, 50), (25, nil, 50), (25, 5, 50)] as [(Int?, Int?, Int)])
+  func whatIsGivenBackCanBeSpentAgain(_ worker: Int?, _ address: Int?, _ granted: Int) {
+    let budget = SignatureBudget(SignatureRates(perWorker: worker, perAddress: address))
+    // Nothing comes of giving back what nobody took.
+    budget.giveBack(3, Self.payer(9))
     for _ in 0..<1000 {
       #expect(budget.take(3, Self.payer(1)) == nil)
       budget.giveBack(3, Self.payer(1))
     }
-    #expect(Self.granted(budget) == 50)
-    // Nothing comes of giving back what nobody took.
-    budget.giveBack(3, Self.payer(9))
-    #expect(Self.granted(budget, 9) == 50)
+    #expect(Self.granted(budget) == granted)
+    #expect(Self.granted(budget, 9) == (worker == nil ? granted : 0))
   }
 
   /// Addresses for which there is no room share one bucket; those that have one lose nothing.
