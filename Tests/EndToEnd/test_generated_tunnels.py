@@ -170,7 +170,9 @@ class World:
         if dice.random() < 0.3:
             client.send(render("GET", path, [bearer(token), *forged]))
             answer = client.read_response()
-            if not is_filled(number, answer.body):
+            # The shortest tokens live for what is left of this second.
+            is_over = answer.status == 401 and answer.body == b'{"msg":"Token has expired"}\n'
+            if not is_filled(number, answer.body) and not is_over:
                 self.fault("another's events", number, answer.body[:80])
             return
         place = dice.choice([bearer(token), ("Sec-WebSocket-Protocol", f"bearer, {token}")])
