@@ -98,9 +98,9 @@ extension DirectiveTable {
       "lifetime TIME", in: [.tokenClass], 1...1,
       "Longest life of a token; `exp` further away is refused."),
     DirectiveRule(
-      "token header NAME [SCHEME]", in: [.tokenClass], 2...4, isRepeatable: true,
+      "token header|cookie|query|body NAME ...", in: [.tokenClass], 2...4, isRepeatable: true,
       standard: "the preset's",
-      "Where the token is: a header and its scheme, `token cookie NAME [csrf HEADER|off]`, `token query"
-        + " NAME`, or `token body FIELD` on refresh and logout routes."),
+      "Where the token is: `header NAME [SCHEME]`, `cookie NAME [csrf HEADER|off]`, `query NAME`, or"
+        + " `body FIELD` on refresh and logout routes."),
   ]
 }

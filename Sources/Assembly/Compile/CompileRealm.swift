@@ -148,8 +148,11 @@ extension Compiler {
     }
     guard arguments.count > 2 else { return .cookie(named.text, csrfHeader: "X-CSRF-TOKEN") }
     let hint = "write token cookie NAME csrf HEADER; or csrf off"
-    guard arguments[2].text == "csrf", arguments.count == 4 else {
-      return arguments[2].refuse(log, "is not csrf and a header", hint)
+    guard arguments[2].text == "csrf" else {
+      return arguments[2].refuse(log, "has no meaning here", hint)
+    }
+    guard arguments.count == 4 else {
+      return arguments[2].refuse(log, "needs a header, or off", hint)
     }
     if arguments[3].text == "off" { return .cookie(named.text) }
     guard FieldNames.isToken(arguments[3].bytes) else {
