@@ -138,8 +138,8 @@ public final class Realm: Sendable {
     minting.signer(use, tokenClass)?.algorithm
   }
 
-  /// Life of the tokens that the realm mints, in seconds.
-  public var mintedLifetimeSeconds: Int64 { minting.lifetimeSeconds }
+  /// For how many seconds the tokens that the realm mints are good from the moment when they are made.
+  public var mintedLifetimeSeconds: Int64 { minting.validSeconds }
 
   /// How a person would name a key, by its index in TokenFacts: `ES256 "one"`.
   public func keyText(_ index: Int) -> String {

@@ -529,7 +529,7 @@ def test_the_tools_tell_it_and_show_no_token(gateway, flask, voucher):
     done = edge.command("explain", "GET", "/", "-H", f"Authorization: Bearer {token}")
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
-    assert "gets a token of realm inside instead" in said and "signed with HS256" in said
+    assert "gets a token of realm inside instead, good for 55 s" in said and "signed with HS256" in said
     assert "X-Identity-Assertion of realm voucher" in said and "signed with ES256" in said
     assert "Authorization: Bearer (minted)" in said and "X-Identity-Assertion: (minted)" in said
     assert "eyJ" not in said.replace(token, "")

@@ -30,9 +30,7 @@ struct MintedTimes {
     // leeway the original is good beyond its `exp`; a minted token that isn't would help nobody.
     let end = facts.expiration + source.leewaySeconds
     let latest = nowSeconds - Self.clockDifferenceSeconds
-    // Who reckons a life from `iat` must not find more than the longest one either.
-    let ownEnd = Swift.min(
-      nowSeconds + rules.lifetimeSeconds, latest + MintDefinition.lifetimeSecondsMaximum)
+    let ownEnd = nowSeconds + rules.validSeconds
     expiration = Swift.min(ownEnd, end)
     issuedAt =
       facts.issuedAt == TokenFacts.unknownTime ? latest : Swift.min(facts.issuedAt, latest)

@@ -22,6 +22,13 @@ final class MintRules: Sendable {
 
   /// Life of a minted token in seconds.
   let lifetimeSeconds: Int64
+  /// How much of it is to come when a token is made: who reckons a life from `iat` must not find more
+  /// than the longest one either.
+  var validSeconds: Int64 {
+    Swift.min(
+      lifetimeSeconds,
+      MintDefinition.lifetimeSecondsMaximum - MintedTimes.clockDifferenceSeconds)
+  }
   /// True when the original's claims are copied.
   let copiesClaims: Bool
   /// True for Flask-JWT-Extended: since 2.10 PyJWT refuses a `sub` or `jti` that is a number, and the
