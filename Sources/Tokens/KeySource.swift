@@ -40,6 +40,8 @@ struct RemoteKeys: Sendable {
   private(set) var algorithms: UInt16 = 0
   /// Algorithms of those sets that are not known.
   private(set) var pending: UInt16 = 0
+  /// Algorithms of keys that their issuer calls nothing at all.
+  private(set) var unnamed: UInt16 = 0
 
   init(_ definition: RealmDefinition) {
     for rules in [definition.access, definition.refresh].compactMap({ $0 }) {
@@ -48,6 +50,9 @@ struct RemoteKeys: Sendable {
         let mask = allowed.reduce(UInt16(0)) { $0 | $1.mask }
         algorithms |= mask
         if source.isPending { pending |= mask }
+        for key in source.known?.keys ?? [] where key.identifier == nil {
+          unnamed |= key.algorithms(allowed: rules.algorithms).reduce(0) { $0 | $1.mask }
+        }
       }
     }
   }

@@ -252,8 +252,9 @@ struct TokenExaminer: ~Copyable {
   }
 
   /// No key of the realm made the signature. That is final, unless a fetched set may bring the key: one
-  /// that is not known, or any when the token names a key that no source has. A name that is there,
-  /// and no name at all, are no reason to look again.
+  /// that is not known, or any when the token names a key that no source has. A name that is there is no
+  /// reason to look again; nor is no name at all, unless the issuer gives its keys none: then a new one
+  /// shows by nothing else.
   private func notFound(
     _ reason: DenialReason, _ algorithm: TokenAlgorithm, _ realm: Realm
   ) -> KeySearch {
@@ -261,6 +262,9 @@ struct TokenExaminer: ~Copyable {
     if realm.remoteKeys.algorithms & algorithm.mask != 0, header.hasKeyIdentifier,
       !realm.keys.contains(where: { header.spells($0) })
     {
+      return .undecided(.keyMissing)
+    }
+    if realm.remoteKeys.unnamed & algorithm.mask != 0, !header.hasKeyIdentifier {
       return .undecided(.keyMissing)
     }
     let isUnsupported = realm.algorithmMask & algorithm.mask == 0

@@ -7,6 +7,7 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -155,6 +156,27 @@ def test_while_the_issuer_is_away_its_known_keys_stay_and_others_are_503(
     lines = edge.stderr().splitlines()
     assert len([line for line in lines if "the keys fetched before stay in use" in line]) == 1
     assert len([line for line in lines if "fetched again" in line]) == 1
+
+
+def test_an_issuer_that_names_no_key_changes_it(gateway, recorder, issuer):
+    """A new key shows by a signature that no key made; who forges one makes one fetch and no more."""
+    backend = recorder()
+
+    def nameless(kid):
+        return {"keys": [{k: v for k, v in issuer.jwk(kid).items() if k != "kid"}]}
+
+    def token(kid):
+        return tokens.remember(jwt.encode(tokens.claims(), issuer.keys[kid], "ES256"))
+
+    issuer.says(nameless("one"))
+    edge = ready(gateway(guarded(backend.address, realm(issuer))))
+    assert edge.get("/x", token("one")).status == 200
+    issuer.add("two").says(nameless("two"))
+    assert edge.get("/x", token("two")).status == 200
+    before = len(issuer.requests)
+    for _ in range(5):
+        assert edge.get("/x", token("one")).status == 401
+    assert len(issuer.requests) <= before + 1
 
 
 # Cold starts

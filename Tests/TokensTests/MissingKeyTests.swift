@@ -139,6 +139,28 @@ import Tokens
       outcome(verifier.verify(bare.joined(separator: "."), try Self.realm(.pending))) == "ask")
   }
 
+  /// Of an issuer that names no key a new one shows by nothing but a signature that no key made; of a file
+  /// there is nothing to fetch.
+  @Test func whoNamesNoKeyIsAskedForANewOne() throws {
+    func realm(_ isRemote: Bool) throws -> Realm {
+      let set = try KeyForge.read(
+        KeyForge.set([KeyForge.jwk(.es256), KeyForge.jwk(.es384, kid: "b")]))
+      return try Realm(
+        KeySourceTests.definition([isRemote ? .remote(set) : .file(set)] + [.remote(try other())]))
+    }
+    func other() throws -> KeyFile { try KeyForge.read(KeyForge.jwk(.edDSA, kid: "c")) }
+    let verifier = TokenVerifier()
+    for (algorithm, want) in [(TokenAlgorithm.es256, "ask"), (.es384, "bad_signature")] {
+      let token = try KeyForge.signer(algorithm).sign(payload: RealmKeyTests.payload)
+      #expect(outcome(verifier.verify(token, try realm(true))) == "ok")
+      var forged = TokenForge.parts(token)
+      forged[1] = TokenForge.encode("{\"exp\":1700000901}")
+      let text = forged.joined(separator: ".")
+      #expect(outcome(verifier.verify(text, try realm(true))) == want)
+      #expect(outcome(verifier.verify(text, try realm(false))) == "bad_signature")
+    }
+  }
+
   /// What is bad whatever the key never costs a fetch.
   @Test(arguments: [
     ("a.b.c", "malformed"), ("{\"alg\":\"none\",\"kid\":\"z\"}", "unsupported_algorithm"),
