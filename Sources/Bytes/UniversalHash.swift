@@ -43,21 +43,25 @@ public struct UniversalHash: Sendable {
   public func hash(_ text: Span<UInt8>) -> Hash128 {
     precondition(text.count <= byteCountMaximum, "the caller has bounded it")
     var (first, second) = (UInt128(0), UInt128(0))
-    var (offset, position) = (0, 0)
-    // position + 4 <= key.count: the pairs of the text are at most byteCountMaximum / 16 + 1, the one
-    // that is filled up among them, and the key has one pair more.
-    let key = key.span
-    @inline(__always) func add(_ one: UInt64, _ two: UInt64) {
-      // At most position + 3, see above.
-      let (key0, key1) = unsafe (key[unchecked: position], key[unchecked: position &+ 1])
-      let (key2, key3) = unsafe (key[unchecked: position &+ 2], key[unchecked: position &+ 3])
-      first &+= Self.product(one &+ key0, two &+ key1)
-      second &+= Self.product(one &+ key2, two &+ key3)
+    var offset = 0
+    // A byte of the text and the word of the key for it have one offset, in steps of a pair of words:
+    // offset + 32 <= 8 * key.count, because the pairs of the text are at most byteCountMaximum / 16 + 1,
+    // the one that is filled up among them, and the key has one pair more.
+    let (key, bytes) = unsafe (key.span.bytes, text.bytes)
+    @inline(__always) func word(_ bytes: RawSpan, _ offset: Int) -> UInt64 {
+      // The caller's offset + 8 <= bytes.byteCount, see above and below.
+      unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
     }
-    while text.count &- offset >= 16 {
-      add(text.word(at: offset), text.word(at: offset &+ 8))
+    @inline(__always) func add(_ one: UInt64, _ two: UInt64) {
+      first &+= Self.product(one &+ word(key, offset), two &+ word(key, offset &+ 8))
+      second &+= Self.product(one &+ word(key, offset &+ 16), two &+ word(key, offset &+ 24))
+    }
+    // offset + 16 <= wholeBytes <= text.count
+    let wholeBytes = text.count & ~15
+    while offset < wholeBytes {
+      add(
+        UInt64(littleEndian: word(bytes, offset)), UInt64(littleEndian: word(bytes, offset &+ 8)))
       offset &+= 16
-      position &+= 2
     }
     if offset < text.count {
       let (one, two) = Self.lastPair(text, offset)

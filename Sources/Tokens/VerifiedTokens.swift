@@ -1,8 +1,8 @@
 // The cache of verified tokens: whose signatures held, so that a token is verified once and then costs
 // about the same whatever it was signed with.
 //
-//     set 0:  | row | row | row | row |
-//     set 1:  | row | row | row | row |     a token's hash chooses the set, any row of it holds it
+//     set 0:  | row | row | row | … 8
+//     set 1:  | row | row | row | …         a token's hash chooses the set, any row of it holds it
 //       ...
 //
 // What is remembered is one fact: this realm's key number so made the signature of exactly these
@@ -20,9 +20,10 @@ import Bytes
 
 /// A worker's cache of verified tokens.
 final class VerifiedTokens {
-  /// Rows of a set; a lookup compares so many.
-  static let wayCount = 4
-  static let setCount = 2048
+  /// Rows of a set; a lookup compares so many. With eight, half as many tokens as there are rows fall
+  /// short of a row in one set of fifty.
+  static let wayCount = 8
+  static let setCount = 1024
   /// Most tokens that are remembered.
   static let tokenCountMaximum = wayCount * setCount
 

@@ -169,16 +169,16 @@ import Testing
       if hash.low & UInt64(VerifiedTokens.setCount - 1) == 5 { hashes.append(hash) }
       index += 1
     }
-    for (index, expiration) in [400, 200, 300, 100].enumerated() {
+    for (index, expiration) in [400, 200, 300, 100, 700, 700, 700, 700].enumerated() {
       memory.remember(
         hashes[index], 1, keyIndex: index, expiration: Int64(expiration), nowSeconds: 0)
     }
     func known() -> [Int?] { hashes.map { memory.keyIndex($0, 1) } }
-    #expect(known() == [0, 1, 2, 3, nil, nil])
-    memory.remember(hashes[4], 1, keyIndex: 4, expiration: 500, nowSeconds: 50)
-    #expect(known() == [0, 1, 2, nil, 4, nil])
+    #expect(known() == [0, 1, 2, 3, 4, 5, 6, 7, nil, nil])
+    memory.remember(hashes[8], 1, keyIndex: 8, expiration: 500, nowSeconds: 50)
+    #expect(known() == [0, 1, 2, nil, 4, 5, 6, 7, 8, nil])
     // At 250 the second is dead.
-    memory.remember(hashes[5], 1, keyIndex: 5, expiration: 600, nowSeconds: 250)
-    #expect(known() == [0, nil, 2, nil, 4, 5])
+    memory.remember(hashes[9], 1, keyIndex: 9, expiration: 600, nowSeconds: 250)
+    #expect(known() == [0, nil, 2, nil, 4, 5, 6, 7, 8, 9])
   }
 }
