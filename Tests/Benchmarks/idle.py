@@ -94,7 +94,7 @@ def main():
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        request = Material(folder).files["plain"].read_bytes()
+        request = Material(folder, ["plain"]).files["plain"].read_bytes()
         with peers.listening_socket() as listener:
             origin = peers.spawn(
                 [Path(options.tools) / "origin", listener.fileno()],

@@ -162,6 +162,12 @@ class Gateway(Proxy):
         return port
 
 
+class Ordinary(Gateway):
+    """The gateway on the job `auth`, beside one on a job that no peer can do."""
+
+    name = "auth"
+
+
 class HAProxy(Proxy):
     name = "haproxy"
 
