@@ -5,16 +5,15 @@
 // The content is opened with it anew each time, and authenticates itself. Only keys of tokens that
 // were accepted enter. Whoever reads this memory could read the private key as well.
 //
-// The same rows and sets as in `VerifiedTokens`; 2048 of them, made for the first such token. One worker.
+// Bounded: 2048 rows (`RowSets`), made for the first such token. One worker.
 
 import Bytes
 
 /// A worker's memory of unwrapped content keys.
 final class ContentKeys {
-  static let wayCount = 4
-  static let setCount = 512
+  static let setCount = 256
   /// Most keys that are remembered.
-  static let keyCountMaximum = wayCount * setCount
+  static let keyCountMaximum = RowSets.wayCount * setCount
 
   private struct Row {
     var hash = Hash128(high: 0, low: 0)
@@ -42,8 +41,7 @@ final class ContentKeys {
   func append(
     _ wrapped: Hash128, _ serial: UInt32, keyIndex: Int, to buffer: inout ByteBuffer
   ) -> Bool {
-    let first = Self.firstRow(wrapped)
-    for index in first..<(first + Self.wayCount)
+    for index in RowSets.rows(of: wrapped, setCount: Self.setCount)
     where rows[index].hash == wrapped && rows[index].serial == serial
       && rows[index].keyIndex == keyIndex
     {
@@ -65,15 +63,9 @@ final class ContentKeys {
   ) {
     let bytes = contentKey.readable
     guard bytes.count == 16 || bytes.count == 32 else { return }
-    let first = Self.firstRow(wrapped)
-    var victim = first
-    for index in first..<(first + Self.wayCount) {
-      if rows[index].expiration <= nowSeconds {
-        victim = index
-        break
-      }
-      if rows[index].expiration < rows[victim].expiration { victim = index }
-    }
+    let victim = RowSets.victim(
+      RowSets.rows(of: wrapped, setCount: Self.setCount), nowSeconds: nowSeconds
+    ) { rows[$0].expiration }
     let isLong = bytes.count == 32
     rows[victim] = Row(
       hash: wrapped, expiration: expiration, serial: serial, keyIndex: UInt16(clamping: keyIndex),
@@ -96,9 +88,5 @@ final class ContentKeys {
     for shift in stride(from: UInt64(0), to: 64, by: 8) {
       buffer.append(UInt8(truncatingIfNeeded: word >> shift))
     }
-  }
-
-  private static func firstRow(_ hash: Hash128) -> Int {
-    Int(truncatingIfNeeded: hash.low & UInt64(setCount - 1)) * wayCount
   }
 }

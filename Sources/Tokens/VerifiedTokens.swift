@@ -1,10 +1,6 @@
 // The cache of verified tokens: whose signatures held, so that a token is verified once and then costs
 // about the same whatever it was signed with.
 //
-//     set 0:  | row | row | row | … 8
-//     set 1:  | row | row | row | …         a token's hash chooses the set, any row of it holds it
-//       ...
-//
 // What is remembered is one fact: this realm's key number so made the signature of exactly these
 // bytes. Nothing that can change is (CVE-2021-32701): claims are read and judged anew for each
 // request, and so are times, the key's own end, revocation and the route's rules. Only accepted
@@ -20,12 +16,9 @@ import Bytes
 
 /// A worker's cache of verified tokens.
 final class VerifiedTokens {
-  /// Rows of a set; a lookup compares so many. With eight, half as many tokens as there are rows fall
-  /// short of a row in one set of fifty.
-  static let wayCount = 8
   static let setCount = 1024
   /// Most tokens that are remembered.
-  static let tokenCountMaximum = wayCount * setCount
+  static let tokenCountMaximum = RowSets.wayCount * setCount
 
   private struct Row {
     var high: UInt64 = 0
@@ -52,8 +45,7 @@ final class VerifiedTokens {
 
   /// The key that made a token's signature, nil when that is not known.
   func keyIndex(_ token: Hash128, _ serial: UInt32) -> Int? {
-    let first = Self.firstRow(token)
-    for index in first..<(first + Self.wayCount)
+    for index in RowSets.rows(of: token, setCount: Self.setCount)
     where rows[index].low == token.low && rows[index].high == token.high
       && rows[index].serial == serial
     {
@@ -66,15 +58,9 @@ final class VerifiedTokens {
   func remember(
     _ token: Hash128, _ serial: UInt32, keyIndex: Int, expiration: Int64, nowSeconds: Int64
   ) {
-    let first = Self.firstRow(token)
-    var victim = first
-    for index in first..<(first + Self.wayCount) {
-      if rows[index].expiration <= nowSeconds {
-        victim = index
-        break
-      }
-      if rows[index].expiration < rows[victim].expiration { victim = index }
-    }
+    let victim = RowSets.victim(
+      RowSets.rows(of: token, setCount: Self.setCount), nowSeconds: nowSeconds
+    ) { rows[$0].expiration }
     if rows[victim].serial == 0 { usedCount += 1 }
     rows[victim] = Row(
       high: token.high, low: token.low, expiration: expiration, serial: serial,
@@ -92,8 +78,4 @@ final class VerifiedTokens {
 
   /// Number of living tokens: tests.
   func count(nowSeconds: Int64) -> Int { rows.count { $0.expiration > nowSeconds } }
-
-  private static func firstRow(_ token: Hash128) -> Int {
-    Int(truncatingIfNeeded: token.low & UInt64(setCount - 1)) * wayCount
-  }
 }

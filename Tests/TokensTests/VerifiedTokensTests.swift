@@ -163,7 +163,7 @@ import Testing
     // Tokens of one set, found by trying.
     var hashes: [Hash128] = []
     var index = 0
-    while hashes.count < VerifiedTokens.wayCount + 2 {
+    while hashes.count < RowSets.wayCount + 2 {
       let bytes = Array("token \(index)".utf8)
       let hash = memory.hash(bytes.span)
       if hash.low & UInt64(VerifiedTokens.setCount - 1) == 5 { hashes.append(hash) }

@@ -1,9 +1,8 @@
 // A worker's memory of the tokens that it minted, so that a token costs one signature in most of a
 // minute and not one a request.
 //
-//     set 0:  | row | row | row | row |        block:     | token token token …      |
-//     set 1:  | row | row | row | row |        the other: | token token …            |
-//       ...
+//     block:     | token token token …      |
+//     the other: | token token …            |
 //
 // A row says where a minted token lies. Tokens are appended to one block; when it is full, the other
 // one, whose tokens are the oldest, is emptied and taken instead, and rows that point into what was
@@ -11,20 +10,18 @@
 // and what goes first is what was minted first.
 //
 // What is remembered depends on the original's bytes (the verifier's keyed hash of them), on both realms
-// as they were (a realm that is made anew has another serial), and on the use. It says nothing about the original's right to pass: that is judged for each request
-// before anybody asks here.
+// as they were (a realm that is made anew has another serial), and on the use. It says nothing about the
+// original's right to pass: that is judged for each request before anybody asks here.
 //
-// 8192 rows of 48 bytes and two blocks of 2 MiB, made when the first token is minted. One worker.
+// 8192 rows of 48 bytes (`RowSets`) and two blocks of 2 MiB, made when the first token is minted. One worker.
 
 import Bytes
 
 /// Minted tokens by their originals.
 final class MintedTokens {
-  /// Rows of a set; a lookup compares so many.
-  static let wayCount = 4
-  static let setCount = 2048
+  static let setCount = 1024
   /// Most tokens that are remembered.
-  static let tokenCountMaximum = wayCount * setCount
+  static let tokenCountMaximum = RowSets.wayCount * setCount
   /// Bytes of one of the two blocks.
   static let blockBytes = 2 << 20
 
@@ -53,8 +50,7 @@ final class MintedTokens {
     _ token: Hash128, source: UInt32, target: UInt32, _ use: MintedUse, nowSeconds: Int64,
     to output: inout ByteBuffer
   ) -> Bool {
-    let first = Self.firstRow(token)
-    for index in first..<(first + Self.wayCount)
+    for index in RowSets.rows(of: token, setCount: Self.setCount)
     where rows[index].low == token.low && rows[index].high == token.high {
       let row = rows[index]
       guard row.targetSerial == target, row.sourceSerial == source, row.use == use.rawValue,
@@ -82,15 +78,9 @@ final class MintedTokens {
     if current.writableCount < count { turnOver() }
     let offset = current.writerIndex
     current.append(minted.readable)
-    let first = Self.firstRow(token)
-    var victim = first
-    for index in first..<(first + Self.wayCount) {
-      if rows[index].end <= nowSeconds || turn &- rows[index].turn >= 2 {
-        victim = index
-        break
-      }
-      if rows[index].end < rows[victim].end { victim = index }
-    }
+    let victim = RowSets.victim(
+      RowSets.rows(of: token, setCount: Self.setCount), nowSeconds: nowSeconds
+    ) { turn &- rows[$0].turn < 2 ? rows[$0].end : .min }
     rows[victim] = Row(
       high: token.high, low: token.low, end: end, sourceSerial: source, targetSerial: target,
       turn: turn, offset: UInt32(clamping: offset), count: UInt32(clamping: count),
@@ -120,9 +110,5 @@ final class MintedTokens {
     _ range: ByteRange, of block: borrowing ByteBuffer, to output: inout ByteBuffer
   ) {
     output.append(block.written, range)
-  }
-
-  private static func firstRow(_ token: Hash128) -> Int {
-    Int(truncatingIfNeeded: token.low & UInt64(setCount - 1)) * wayCount
   }
 }
