@@ -100,12 +100,7 @@ struct TokenHeader: ~Copyable {
     if let row = document.member("b64", of: 0, in: text), document.kind(row) != .yes {
       return .denied(.malformed)
     }
-    if let row = document.member("kid", of: 0, in: text) {
-      guard document.append(string: row, in: text, to: &identifier.bytes) else {
-        return .denied(.malformed)
-      }
-      identifier.isPresent = true
-    }
+    guard identifier.read(document, text) else { return .denied(.malformed) }
     guard let row = document.member("alg", of: 0, in: text), document.kind(row) == .string else {
       return .denied(.malformed)
     }
@@ -126,5 +121,12 @@ struct KeyIdentifier: ~Copyable {
   mutating func clear() {
     bytes.clear()
     isPresent = false
+  }
+
+  /// Takes the `kid` of a header's object, if it has one; false for one that is no string.
+  mutating func read(_ document: JSONDocument, _ text: Span<UInt8>) -> Bool {
+    guard let row = document.member("kid", of: 0, in: text) else { return true }
+    isPresent = document.append(string: row, in: text, to: &bytes)
+    return isPresent
   }
 }

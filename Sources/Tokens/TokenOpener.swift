@@ -191,12 +191,7 @@ final class TokenOpener {
     {
       return .denied(.malformed)
     }
-    if let row = document.member("kid", of: 0, in: text) {
-      guard document.append(string: row, in: text, to: &identifier.bytes) else {
-        return .denied(.malformed)
-      }
-      identifier.isPresent = true
-    }
+    guard identifier.read(document, text) else { return .denied(.malformed) }
     guard let alg = document.member("alg", of: 0, in: text), document.kind(alg) == .string,
       let enc = document.member("enc", of: 0, in: text), document.kind(enc) == .string
     else { return .denied(.malformed) }
