@@ -59,14 +59,23 @@ extension Gatekeeper {
         return withoutPrimary(request, head, bytes, now, set)
       }
     }
+    if let action = judgePrimary(request, head, bytes, now, set) { return action }
+    if needsBody { return awaitBody(request) }
+    return learnSecondary(request, bytes, now, set) ?? admit(request, set)
+  }
+
+  /// Judges the token that the head has in the judged one's place; nil when it was accepted.
+  func judgePrimary(
+    _ request: RequestPolicy, _ head: RequestHead, _ bytes: Span<UInt8>, _ now: PolicyTime,
+    _ set: PolicySet
+  ) -> PolicyAction? {
+    let route = set.routes[request.route]
+    let credential = request.credentials.primary
     let judgement = accept(
       request, bytes.slice(credential.range), route.acceptedClasses, now, set)
     if let action = unaccepted(request, judgement) { return action }
-    if credential.cookie >= 0, isForged(credential, route, head, bytes, set) {
-      return deny(request, .csrfRefused)
-    }
-    if needsBody { return awaitBody(request) }
-    return learnSecondary(request, bytes, now, set) ?? admit(request, set)
+    guard credential.cookie >= 0, isForged(credential, route, head, bytes, set) else { return nil }
+    return deny(request, .csrfRefused)
   }
 
   /// No token where the judged one should be: on `auth any` a refresh token elsewhere will do, on

@@ -71,16 +71,10 @@ extension Gatekeeper {
       }
     }
     if request.facts == nil {
-      let credential = request.credentials.primary
-      guard credential.state == .present else {
+      guard request.credentials.primary.state == .present else {
         return withoutPrimary(request, head, bytes, now, set)
       }
-      let judgement = accept(
-        request, bytes.slice(credential.range), route.acceptedClasses, now, set)
-      if let action = unaccepted(request, judgement) { return action }
-      if credential.cookie >= 0, isForged(credential, route, head, bytes, set) {
-        return deny(request, .csrfRefused)
-      }
+      if let action = judgePrimary(request, head, bytes, now, set) { return action }
     }
     return learnSecondary(request, bytes, now, set) ?? learnSecondaryOfBody(request, now, set)
       ?? admit(request, set)
