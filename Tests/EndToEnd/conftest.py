@@ -5,6 +5,7 @@ import pytest
 from backends.recorder import Recorder
 from support import tokens
 from support.gateway import Gateway, binary
+from support.issuer import Authority, Issuer
 from support.processes import (
     Backend,
     cookies_flask_command,
@@ -95,3 +96,20 @@ def gateway(tmp_path):
     yield make
     for one in made:
         one.stop()
+
+
+@pytest.fixture
+def authority(tmp_path):
+    """An authority that nobody knows unless told."""
+    folder = tmp_path / "authority"
+    folder.mkdir()
+    return Authority(folder)
+
+
+@pytest.fixture
+def issuer(authority):
+    """A real issuer behind HTTPS, with one key."""
+    made = Issuer(authority).add("one")
+    yield made
+    # What waits for its gate must not wait for ever.
+    made.stop()

@@ -6,17 +6,7 @@ import socket
 import pytest
 
 from support import config
-from support.issuer import Authority, Issuer
 from support.processes import wait_until
-
-
-@pytest.fixture
-def issuer(tmp_path):
-    folder = tmp_path / "issuer"
-    folder.mkdir()
-    made = Issuer(Authority(folder)).add("k1")
-    yield made
-    made.stop()
 
 
 @pytest.fixture
@@ -49,7 +39,7 @@ def ends_without_a_word(issuer, body: bytes):
 def test_takes_a_whole_set_without_the_end_of_tls(edge, issuer):
     ends_without_a_word(issuer, json.dumps(issuer.set()).encode())
     gateway = edge()
-    token = issuer.token("k1")
+    token = issuer.token("one")
     wait_until(lambda: gateway.get("/", token).status == 200, "the set is in use")
 
 
@@ -58,4 +48,4 @@ def test_half_a_set_is_none(edge, issuer, kept):
     ends_without_a_word(issuer, json.dumps(issuer.set()).encode()[:kept])
     gateway = edge()
     wait_until(lambda: "no strict JSON" in gateway.stderr(), "it says what is wrong")
-    assert gateway.get("/", issuer.token("k1")).status == 503
+    assert gateway.get("/", issuer.token("one")).status == 503

@@ -19,18 +19,6 @@ from support.issuer import Authority, Issuer
 from support.processes import wait_until
 
 
-@pytest.fixture
-def authority(tmp_path):
-    return Authority(tmp_path)
-
-
-@pytest.fixture
-def issuer(authority):
-    made = Issuer(authority).add("one")
-    yield made
-    made.stop()
-
-
 def realm(issuer, block="", name="main"):
     authority = issuer.authority.file
     return (

@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from support import config
-from support.issuer import Authority, Issuer
+from support.issuer import Issuer
 from support.processes import DEADLINE, wait_until
 from support.tokens import bearer
 from support.websocket import dial
@@ -23,19 +23,6 @@ ROUTES = """
     route POST /refresh { auth refresh; }
     route POST /logout { auth any; on_success revoke; }
 """
-
-
-@pytest.fixture
-def authority(tmp_path):
-    return Authority(tmp_path)
-
-
-@pytest.fixture
-def issuer(authority):
-    made = Issuer(authority).add("one")
-    yield made
-    # What waits for the gate must not wait for ever.
-    made.stop()
 
 
 def realm(issuer, block="", name="main"):
